@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+
+/** The lanes against real peers: each needs something installed, and says in one line what is missing. */
+const lanes = ["mlflow", "proton", "kubectl", "skopeo"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/real/**"], testTimeout: 20_000 } },
+      ...lanes.map((name) => ({
+        test: {
+          name,
+          include: [`test/real/${name}/**/*.test.ts`],
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+          fileParallelism: false,
+        },
+      })),
+    ],
+    maxWorkers: 2,
+  },
+});
