@@ -1,0 +1,273 @@
+import { type Deployment, hasBegun, type Running, type Waiting, type Work } from "./deployment.ts";
+import { baseOf, endSuccessfully, endUnsuccessfully, identityOf, refusal, targetAfterEnding } from "./ending.ts";
+import type { Outcome } from "./outcome.ts";
+import { type Ending, PIPELINE, type Step } from "./pipeline.ts";
+import { errored, type Problem } from "./problem.ts";
+import type { StableRelease, Target } from "./target.ts";
+
+/** What `advance` needs of the policy. */
+export interface Rules {
+  timeoutSeconds: Readonly<Record<Step, number>>;
+  /** How many stages the strategy has. */
+  stages: number;
+}
+
+/** Everything one transaction writes. */
+export interface Transition {
+  deployment: Deployment;
+  /** Present where the target's row changes. */
+  target?: Target;
+  /** The deployment that waited, started or refused by this ending. */
+  started?: Deployment;
+}
+
+/** A visit this late after its time counts as a gap in which nobody was there. */
+const GAP_SLACK_MS = 60_000;
+/** All gaps together extend a step's deadline by at most this. */
+const MAX_EXTENSION_MS = 24 * 3_600_000;
+/** Seconds before a step is tried again after its first transient error; doubles, up to the largest. */
+const FIRST_RETRY_SECONDS = 5;
+const LARGEST_RETRY_SECONDS = 120;
+
+type Verdict =
+  | { kind: "again"; afterSeconds: number; transientErrors: number }
+  | { kind: "success" }
+  | { kind: "failure"; problem: Problem };
+
+/**
+ * What follows a visit. Pure: the only place where a deployment's course is decided.
+ * `waiting` is the deployment that waits for this one's ending, where there is one.
+ */
+export function advance(
+  deployment: Running,
+  target: Target,
+  waiting: Waiting | undefined,
+  outcome: Outcome,
+  rules: Rules,
+  now: number,
+): Transition {
+  const gap = grantedGap(deployment, now);
+  const current: Running = {
+    ...deployment,
+    deadline: deployment.deadline + gap,
+    extended: deployment.extended + gap,
+    work: mergeWork(deployment.work, outcome.work),
+  };
+  const verdict = judge(current, outcome, now);
+  switch (verdict.kind) {
+    case "again":
+      return again(current, target, verdict, now);
+    case "success":
+      return follow(current, target, waiting, rules, now);
+    case "failure":
+      return fail(current, target, waiting, verdict.problem, holds(outcome), rules, now);
+    default:
+      return verdict satisfies never;
+  }
+}
+
+/** Belay being down must not roll back a healthy release: time in which nobody visited does not count, up to a bound. */
+function grantedGap(deployment: Running, now: number): number {
+  const gap = Math.max(0, now - deployment.resumeAt - GAP_SLACK_MS);
+  return Math.min(gap, MAX_EXTENSION_MS - deployment.extended);
+}
+
+/** A visit's findings replace what is known entry by entry. */
+function mergeWork(known: Work, found: Work | undefined): Work {
+  return found === undefined ? known : { ...known, ...found };
+}
+
+function holds(outcome: Outcome): boolean {
+  return (outcome.result === "failed" || outcome.result === "errored") && outcome.hold === true;
+}
+
+/** In order of precedence: what was found, then errors borne, then the deadline. */
+function judge(deployment: Running, outcome: Outcome, now: number): Verdict {
+  const { transientErrors } = deployment;
+  switch (outcome.result) {
+    case "succeeded":
+      return { kind: "success" };
+    case "failed":
+      return { kind: "failure", problem: outcome.problem };
+    case "errored": {
+      const errors = transientErrors + 1;
+      if (!outcome.transient || errors > PIPELINE[deployment.step].errorsBorne || now >= deployment.deadline)
+        return { kind: "failure", problem: outcome.problem };
+      return { kind: "again", afterSeconds: outcome.retryAfterSeconds ?? retryDelay(errors), transientErrors: errors };
+    }
+    case "running":
+      if (now >= deployment.deadline)
+        return {
+          kind: "failure",
+          problem: errored("timed-out", `The step ${deployment.step} ran out of time. Last seen: ${outcome.found}`),
+        };
+      return { kind: "again", afterSeconds: outcome.resumeAfterSeconds, transientErrors };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function retryDelay(errors: number): number {
+  return Math.min(FIRST_RETRY_SECONDS * 2 ** (errors - 1), LARGEST_RETRY_SECONDS);
+}
+
+function again(
+  deployment: Running,
+  target: Target,
+  verdict: Extract<Verdict, { kind: "again" }>,
+  now: number,
+): Transition {
+  const next: Running = {
+    ...deployment,
+    sequence: deployment.sequence + 1,
+    transientErrors: verdict.transientErrors,
+    // No later than the deadline, so that the look that finds the time run out comes in time.
+    resumeAt: Math.max(now, Math.min(now + verdict.afterSeconds * 1000, deployment.deadline)),
+  };
+  const begins = hasBegun(next) && target.changedBy !== next.generation;
+  return begins ? { deployment: next, target: { ...target, changedBy: next.generation } } : { deployment: next };
+}
+
+/** After success: the next step, the next stage, or the ending. */
+function follow(
+  deployment: Running,
+  target: Target,
+  waiting: Waiting | undefined,
+  rules: Rules,
+  now: number,
+): Transition {
+  const { success } = PIPELINE[deployment.step];
+  if (success === "RolledBack") return endRollback(deployment, target, waiting, now);
+  if (success !== "next-stage") return enterStep(deployment, target, success, deployment.stage, rules, now);
+  if (deployment.stage + 1 < rules.stages)
+    return enterStep(deployment, target, "rollout", deployment.stage + 1, rules, now);
+  return succeed(deployment, target, waiting, now);
+}
+
+function succeed(deployment: Running, target: Target, waiting: Waiting | undefined, now: number): Transition {
+  const { release } = deployment.work;
+  if (release === undefined) {
+    const problem = errored("unexpected", "The deployment was verified without a release.");
+    return end(deployment, target, waiting, "Failed", problem, false, now);
+  }
+  const stable: StableRelease = {
+    releaseId: release.id,
+    image: release.image,
+    model: identityOf(deployment.model),
+    generation: deployment.generation,
+  };
+  const ended = endSuccessfully(deployment, stable, now);
+  return afterEnding(ended, target, waiting, false, now);
+}
+
+/** The way back has ended well. Without a stable release there was nothing to put back, which is no rollback. */
+function endRollback(deployment: Running, target: Target, waiting: Waiting | undefined, now: number): Transition {
+  const problem = deployment.cause ?? errored("unexpected", "The deployment was rolled back without a cause.");
+  return end(deployment, target, waiting, target.stable === undefined ? "Failed" : "RolledBack", problem, false, now);
+}
+
+function fail(
+  deployment: Running,
+  target: Target,
+  waiting: Waiting | undefined,
+  problem: Problem,
+  hold: boolean,
+  rules: Rules,
+  now: number,
+): Transition {
+  const ending = failureOf(deployment, target, problem);
+  if (ending !== "rollback") return end(deployment, target, waiting, ending, problem, hold, now);
+  return enterStep({ ...deployment, cause: problem }, target, "rollback", deployment.stage, rules, now);
+}
+
+function failureOf(deployment: Running, target: Target, problem: Problem): "rollback" | Exclude<Ending, "Succeeded"> {
+  const { failure } = PIPELINE[deployment.step];
+  const untouched: Ending = problem.kind === "failed" ? "Rejected" : "Failed";
+  if (failure === "rollback") return hasBegun(deployment) ? "rollback" : untouched;
+  if (failure === "Rejected") return untouched;
+  if (failure === "RollbackFailed" && target.stable === undefined) return "Failed";
+  return failure;
+}
+
+function enterStep(
+  deployment: Running,
+  target: Target,
+  step: Step,
+  stage: number,
+  rules: Rules,
+  now: number,
+): Transition {
+  const next: Running = {
+    ...deployment,
+    sequence: deployment.sequence + 1,
+    step,
+    stage,
+    work: step === "rollout" ? nextStageWork(deployment.work) : deployment.work,
+    resumeAt: now,
+    deadline: now + rules.timeoutSeconds[step] * 1000,
+    extended: 0,
+    transientErrors: 0,
+  };
+  // The save that enters rollout is the first change: it writes the target too, so that it and a superseding
+  // accept exclude each other.
+  return step === "rollout" ? { deployment: next, target: { ...target, changing: true } } : { deployment: next };
+}
+
+/** A further stage applies and measures anew; that the cluster was touched stays known. */
+function nextStageWork(work: Work): Work {
+  const { verify: _verify, rollout, ...rest } = work;
+  return rollout === undefined ? rest : { ...rest, rollout: { ...rollout, applied: false } };
+}
+
+function end(
+  deployment: Running,
+  target: Target,
+  waiting: Waiting | undefined,
+  phase: Exclude<Ending, "Succeeded">,
+  problem: Problem,
+  hold: boolean,
+  now: number,
+): Transition {
+  return afterEnding(endUnsuccessfully(deployment, phase, problem, target, now), target, waiting, hold, now);
+}
+
+function afterEnding(
+  ended: Extract<Deployment, { endedAt: number }>,
+  target: Target,
+  waiting: Waiting | undefined,
+  hold: boolean,
+  now: number,
+): Transition {
+  const idle = targetAfterEnding(target, ended, hold);
+  if (waiting === undefined) return { deployment: ended, target: idle };
+  const start = startWaiting(waiting, idle, now);
+  return { deployment: ended, target: start.target, started: start.deployment };
+}
+
+/** Seconds the first step has; kept here because a deployment starts before its policy is looked at. */
+const FIRST_STEP_SECONDS = 300;
+
+/** Starts the deployment that waited, in the transaction that made room for it; refusals are checked again. */
+export function startWaiting(waiting: Waiting, idle: Target, now: number): { deployment: Deployment; target: Target } {
+  const { waiting: _waiting, ...target } = idle;
+  const refused = refusal(target, waiting.model, waiting.promotion.wishedAt);
+  if (refused !== undefined)
+    return { deployment: endUnsuccessfully(waiting, "Rejected", refused, target, now), target };
+  return {
+    deployment: { ...baseOf(waiting), ...firstStep(now), sequence: waiting.sequence + 1 },
+    target: { ...target, active: waiting.generation },
+  };
+}
+
+/** The start of every deployment. */
+export function firstStep(now: number) {
+  return {
+    phase: "Running",
+    step: "validate",
+    stage: 0,
+    resumeAt: now,
+    deadline: now + FIRST_STEP_SECONDS * 1000,
+    extended: 0,
+    transientErrors: 0,
+  } as const;
+}

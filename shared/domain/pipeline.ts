@@ -1,0 +1,41 @@
+/** The steps of a deployment, in the order of the happy path; `rollback` is the way back. One queue each. */
+export const STEPS = ["validate", "build", "rollout", "verify", "rollback"] as const;
+export type Step = (typeof STEPS)[number];
+
+/** How a deployment ends. */
+export const ENDINGS = ["Succeeded", "RolledBack", "Rejected", "Superseded", "Failed", "RollbackFailed"] as const;
+export type Ending = (typeof ENDINGS)[number];
+
+interface Row {
+  /** What follows success. `next-stage` is the next stage's rollout; after the last stage the deployment has succeeded. */
+  success: Step | "next-stage" | Extract<Ending, "RolledBack">;
+  /** What follows a failure of kind failed; one of kind errored never ends `Rejected`. */
+  failure: "rollback" | Extract<Ending, "Rejected" | "Failed" | "RollbackFailed">;
+  /** Seconds, or the policy's entry for the step. */
+  timeoutSeconds: number | "policy";
+  /** Transient errors a step bears before they count as a failure of kind errored. */
+  errorsBorne: number;
+  /** Whether a visit of this step may change the cluster. */
+  changesCluster: boolean;
+}
+
+/** The whole process: what follows each step, how long it may take, how many errors it bears. */
+export const PIPELINE: Readonly<Record<Step, Row>> = {
+  validate: { success: "build", failure: "Rejected", timeoutSeconds: 300, errorsBorne: 5, changesCluster: false },
+  build: { success: "rollout", failure: "Failed", timeoutSeconds: "policy", errorsBorne: 5, changesCluster: false },
+  rollout: { success: "verify", failure: "rollback", timeoutSeconds: "policy", errorsBorne: 5, changesCluster: true },
+  verify: {
+    success: "next-stage",
+    failure: "rollback",
+    timeoutSeconds: "policy",
+    errorsBorne: 5,
+    changesCluster: false,
+  },
+  rollback: {
+    success: "RolledBack",
+    failure: "RollbackFailed",
+    timeoutSeconds: 600,
+    errorsBorne: 5,
+    changesCluster: true,
+  },
+};

@@ -1,0 +1,91 @@
+import type { Pointer } from "./promotion.ts";
+
+/** A metric of the version's run against its threshold. */
+export interface MetricGate {
+  kind: "metric";
+  metric: string;
+  /** The value must be greater than this (`above`), or less (`below`). */
+  bound: "above" | "below";
+  threshold: number;
+}
+
+/** One entry of a target's `gates`; each kind has its evaluator in `shared/gates/`. */
+export type Gate = MetricGate;
+
+/** A request whose answer is known, for the test predictions. */
+export interface PredictionSample {
+  /** The request body, in the model server's own form. */
+  request: unknown;
+  /** The predictions expected, where known. */
+  expected?: readonly number[];
+  /** Largest absolute difference from `expected`. */
+  tolerance: number;
+}
+
+export interface HealthPolicy {
+  path: string;
+  attempts: number;
+  intervalSeconds: number;
+  /** Consecutive successes on every new pod. */
+  successes: number;
+  timeoutSeconds: number;
+}
+
+export interface PredictionPolicy {
+  path: string;
+  /** How many predictions are made. */
+  count: number;
+  /** Each answer must arrive within this. */
+  maxLatencySeconds: number;
+  /** The policy's own samples; empty: the model's input example is used. */
+  samples: readonly PredictionSample[];
+}
+
+/** Where a target lives: an AKS cluster by name, or a context of the kubeconfig that `KUBECONFIG` names. */
+export type ClusterReference =
+  | { kind: "aks"; resourceGroup: string; name: string }
+  | { kind: "kubeconfig"; context?: string };
+
+export const STRATEGY_NAMES = ["rolling"] as const;
+export type StrategyName = (typeof STRATEGY_NAMES)[number];
+
+export const NOTIFIER_NAMES = ["log", "webhook", "slack"] as const;
+export type NotifierName = (typeof NOTIFIER_NAMES)[number];
+
+/** Everything the policy says about one target, defaults filled in. Durations are seconds, sizes bytes. */
+export interface TargetPolicy {
+  /** The target's name: lower-case letters, digits and dashes. Also its partition key. */
+  target: string;
+  model: string;
+  pointer: Pointer;
+  cluster: ClusterReference;
+  namespace: string;
+  /** The name of the Kubernetes Deployment, and of its Service. */
+  workload: string;
+  gates: readonly Gate[];
+  build: {
+    /** Folder with the Dockerfile and the serving files, relative to the policy. */
+    template: string;
+    /** The image the template builds upon, for the Dockerfile's BASE_IMAGE argument. */
+    baseImage: string;
+    /** `os/architecture`. */
+    platform: string;
+    timeoutSeconds: number;
+    maxContextBytes: number;
+  };
+  rollout: {
+    strategy: StrategyName;
+    /** Folder with the base manifests, relative to the policy. */
+    manifests: string;
+    replicas: number;
+    maxSurge: number;
+    maxUnavailable: number;
+    /** How long a pod may take to start, which becomes its startup probe. */
+    startupSeconds: number;
+    timeoutSeconds: number;
+  };
+  verify: { health: HealthPolicy; predictions: PredictionPolicy; timeoutSeconds: number };
+  /** What happens to the workload when the first deployment of a target fails and nothing can be put back. */
+  firstFailure: "scale-to-zero" | "keep";
+  notify: readonly NotifierName[];
+}

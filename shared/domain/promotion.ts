@@ -1,0 +1,40 @@
+/** What in the registry says which version a target should run. */
+export type Pointer =
+  | { kind: "alias"; alias: string }
+  | { kind: "tag"; key: string; value: string }
+  | { kind: "newest" };
+
+/** Somebody wants a model version on the targets that follow this pointer. */
+export interface Promotion {
+  /** Unique per wish: the delivery's id. */
+  id: string;
+  model: string;
+  pointer: Pointer;
+  /** The version named with the wish; the registry has the last word. */
+  version?: string;
+  /** When the wish was signed or given, epoch milliseconds. */
+  wishedAt: number;
+  origin: PromotionOrigin;
+}
+
+export type PromotionOrigin = { kind: "webhook"; deliveryId: string; event: string };
+
+export function samePointer(a: Pointer, b: Pointer): boolean {
+  if (a.kind === "alias") return b.kind === "alias" && a.alias === b.alias;
+  if (a.kind === "tag") return b.kind === "tag" && a.key === b.key && a.value === b.value;
+  return b.kind === "newest";
+}
+
+/** "alias champion", for sentences. */
+export function describePointer(pointer: Pointer): string {
+  switch (pointer.kind) {
+    case "alias":
+      return `alias ${pointer.alias}`;
+    case "tag":
+      return `tag ${pointer.key}=${pointer.value}`;
+    case "newest":
+      return "newest version";
+    default:
+      return pointer satisfies never;
+  }
+}

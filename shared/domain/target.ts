@@ -1,0 +1,61 @@
+import type { ModelIdentity } from "./model.ts";
+import type { Problem } from "./problem.ts";
+
+/** The release a target was seen serving and verified with; what a rollback puts back. */
+export interface StableRelease {
+  releaseId: string;
+  model: ModelIdentity;
+  /** `registry/repository@sha256:…` */
+  image: string;
+  /** The generation that proved it. */
+  generation: number;
+}
+
+/** What the target should run, as the last promotion said. */
+export interface Wanted {
+  model: ModelIdentity;
+  policyId: string;
+  generation: number;
+}
+
+/** A version that failed here; older wishes for it are refused, newer ones lift it. */
+export interface Quarantined {
+  model: ModelIdentity;
+  /** Epoch milliseconds of the ending. */
+  endedAt: number;
+}
+
+/** Why nothing is deployed to a target until a person lets go. */
+export interface Hold {
+  reason: Problem;
+  /** Epoch milliseconds. */
+  since: number;
+  generation: number;
+}
+
+/** One place that serves one model: the row that serialises its deployments. */
+export interface Target {
+  schema: 1;
+  name: string;
+  /** Up with every accepted promotion; starts at the epoch second, so that a lost table never falls behind the cluster. */
+  generation: number;
+  wanted?: Wanted;
+  /** Generation of the deployment that is running. */
+  active?: number;
+  /** Generation of the newest deployment that waits for the active one's ending. */
+  waiting?: number;
+  /** Whether the active deployment has entered `rollout`: from here on a newer one waits. */
+  changing: boolean;
+  /** Generation of the last deployment that may have changed the cluster. */
+  changedBy?: number;
+  stable?: StableRelease;
+  hold?: Hold;
+  quarantine: readonly Quarantined[];
+}
+
+/** Quarantined versions kept per target; older ones are forgotten. */
+export const MAX_QUARANTINE = 50;
+
+export function newTarget(name: string): Target {
+  return { schema: 1, name, generation: 0, changing: false, quarantine: [] };
+}

@@ -1,0 +1,55 @@
+import type { KubernetesObject } from "../domain/release.ts";
+import type { PodStatus, WorkloadStatus } from "../domain/rollout-status.ts";
+import type { Token } from "../domain/token.ts";
+import type { ProbeAnswer } from "../domain/verification.ts";
+
+/** What is there now, as far as fencing needs it. */
+export interface ObservedObject {
+  uid: string;
+  resourceVersion: string;
+  /** Undefined: no token, or not one of ours. */
+  token: Token | undefined;
+  labels: Readonly<Record<string, string>>;
+}
+
+/** `conflict`: uid or resourceVersion changed since it was read. */
+export type ApplyResult = "applied" | "conflict";
+
+export type ObjectReference = Pick<KubernetesObject, "apiVersion" | "kind" | "metadata">;
+
+/** What lies in a namespace under this target's label, for pruning. */
+export interface OwnedObject extends ObservedObject {
+  reference: ObjectReference;
+}
+
+/**
+ * One namespace of one cluster. Errors: TransientError; PermanentError (`access-denied`, `rollout-refused`);
+ * ForeignChangeError when a field belongs to somebody else: never forced.
+ */
+export interface Cluster {
+  read(reference: ObjectReference, signal: AbortSignal): Promise<ObservedObject | undefined>;
+  /** Server-side apply with the uid and resourceVersion of `seen`; undefined: create only. Idempotent for equal content. */
+  apply(object: KubernetesObject, seen: ObservedObject | undefined, signal: AbortSignal): Promise<ApplyResult>;
+  /** Deletes exactly what was seen; gone or changed meanwhile is no error. */
+  remove(owned: OwnedObject, signal: AbortSignal): Promise<void>;
+  /** Hashed and fixed objects with the target's label: ConfigMaps, Services, Deployments and what else Belay applies. */
+  listOwned(target: string, signal: AbortSignal): Promise<readonly OwnedObject[]>;
+  workload(name: string, signal: AbortSignal): Promise<WorkloadStatus | undefined>;
+  /** Pods whose template label has this value. */
+  pods(template: string, signal: AbortSignal): Promise<readonly PodStatus[]>;
+  /** The last lines of a container, of its previous instance where it has one. */
+  lastLines(pod: string, container: string, lines: number, signal: AbortSignal): Promise<readonly string[]>;
+  ping(signal: AbortSignal): Promise<void>;
+}
+
+/** Sends requests through the API server's proxies. A probe never throws. */
+export interface Prober {
+  getPod(pod: string, port: number, path: string, timeoutSeconds: number, signal: AbortSignal): Promise<ProbeAnswer>;
+  postService(
+    service: { name: string; port: string },
+    path: string,
+    body: unknown,
+    timeoutSeconds: number,
+    signal: AbortSignal,
+  ): Promise<ProbeAnswer>;
+}

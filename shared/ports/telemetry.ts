@@ -1,0 +1,24 @@
+/** Every event that Belay logs; a line is an event with fields. */
+export const EVENTS = [
+  "webhook.accepted",
+  "webhook.ignored",
+  "webhook.refused",
+  "promotion.accepted",
+  "promotion.repeated",
+  "promotion.unfollowed",
+  "step.visited",
+  "step.stale",
+  "step.rescheduled",
+  "deployment.ended",
+  "deployment.pruned",
+  "message.poisoned",
+  "notification.sent",
+  "notification.failed",
+  "request.answered",
+] as const;
+export type EventName = (typeof EVENTS)[number];
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Writes one structured event; fields hold no secrets and no bodies. */
+export type Log = (level: LogLevel, event: EventName, fields: Readonly<Record<string, unknown>>) => void;
