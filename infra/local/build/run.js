@@ -1,0 +1,4 @@
+import { requireNode } from "../cli/node-version.js";
+
+requireNode();
+await import("./main.ts");
