@@ -90,7 +90,7 @@ function wait(accepted: Waiting, target: Target, former: Deployment | undefined,
   return {
     kind: "commit",
     target: { ...target, waiting: accepted.generation },
-    deployments: [accepted, ...replaced],
+    deployments: [linkTo(accepted, replaced), ...replaced],
     accepted,
   };
 }
@@ -101,9 +101,14 @@ function start(accepted: Running, target: Target, former: Deployment | undefined
   return {
     kind: "commit",
     target: { ...target, active: accepted.generation, changing: false },
-    deployments: [accepted, ...replaced],
+    deployments: [linkTo(accepted, replaced), ...replaced],
     accepted,
   };
+}
+
+/** The accepted record remembers whom it replaced, so that a repeat sends again what both are owed. */
+function linkTo(accepted: Deployment, replaced: readonly Deployment[]): Deployment {
+  return replaced.length === 0 ? accepted : { ...accepted, linked: replaced.map(({ generation }) => generation) };
 }
 
 function supersede(former: Waiting | Running, by: Deployment, target: Target, now: number): Deployment {

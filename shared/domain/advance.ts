@@ -241,7 +241,11 @@ function afterEnding(
   const idle = targetAfterEnding(target, ended, hold);
   if (waiting === undefined) return { deployment: ended, target: idle };
   const start = startWaiting(waiting, idle, now);
-  return { deployment: ended, target: start.target, started: start.deployment };
+  return {
+    deployment: { ...ended, linked: [waiting.generation] },
+    target: start.target,
+    started: start.deployment,
+  };
 }
 
 /** Seconds the first step has; kept here because a deployment starts before its policy is looked at. */

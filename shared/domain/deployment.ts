@@ -34,6 +34,8 @@ export interface RolloutWork {
   /** Set by the save that says the next visit begins to apply; before it nothing on the cluster was touched. */
   begun: boolean;
   applied: boolean;
+  /** Generation that had changed the cluster last before this one; its tokens are expected there. */
+  formerly?: number;
 }
 
 /** Evidence of a verification; every verdict can be recomputed from it. */
@@ -49,10 +51,10 @@ export interface Work {
   gates?: readonly GateVerdict[];
   build?: BuildWork;
   /** The release that was rendered and stored at the end of `build`. */
-  release?: { id: string; image: string; expectedSeconds?: number };
+  release?: { id: string; image: string };
   rollout?: RolloutWork;
   verify?: VerifyWork;
-  rollback?: RolloutWork & { verify?: VerifyWork };
+  rollback?: { applied: boolean; ready: boolean; verify?: VerifyWork };
 }
 
 interface Base {
@@ -68,6 +70,8 @@ interface Base {
   /** Epoch milliseconds. */
   createdAt: number;
   work: Work;
+  /** Generations whose records the same transaction wrote last: what they are owed is sent together. */
+  linked?: readonly number[];
 }
 
 /** Waits for the ending of the deployment that is changing the target. */

@@ -1,6 +1,6 @@
 import { canonicalJson, sha256 } from "./digest.ts";
 import { describeModel, type ModelIdentity } from "./model.ts";
-import type { TargetPolicy } from "./policy.ts";
+import type { PredictionSample, TargetPolicy } from "./policy.ts";
 
 /** A Kubernetes object as JSON. */
 export interface KubernetesObject {
@@ -25,6 +25,8 @@ export interface Release {
   containerPort: number;
   /** Value of the template label: tells this release's pods from all others. */
   template: string;
+  /** What its test predictions are made with; kept here so that a rollback needs no model registry. */
+  samples: readonly PredictionSample[];
   /** Objects under hashed names, immutable: created once, never changed. */
   hashed: readonly KubernetesObject[];
   /** Objects under fixed names, fenced by the token; the workload comes last. */
@@ -75,6 +77,7 @@ export function renderRelease(
   policy: TargetPolicy,
   model: ModelIdentity,
   image: string,
+  samples: readonly PredictionSample[],
 ): Release {
   refuseUnfit(base);
   const config = base.filter(({ kind }) => kind === "ConfigMap").map((object) => hashedConfig(object, policy, model));
@@ -90,6 +93,7 @@ export function renderRelease(
     service: { name: policy.workload, port: servicePort(service) },
     containerPort: containerPort(workload.object),
     template: workload.template,
+    samples,
     hashed: config.map(({ object }) => object),
     fixed: [...others.map((object) => renderOther(object, policy)), workload.object],
   };

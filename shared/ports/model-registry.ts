@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { ModelVersion } from "../domain/model.ts";
+import type { ModelIdentity, ModelVersion } from "../domain/model.ts";
 import type { Pointer } from "../domain/promotion.ts";
 
 export interface ModelArtifact {
@@ -16,7 +16,7 @@ export interface ModelRegistry {
   /** The latest value per metric of the version's run, its logged model's own first. NaN and infinities are kept. */
   readMetrics(version: ModelVersion, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /** The request that the model was logged with, as its scoring server takes it. */
-  readInputExample(version: ModelVersion, signal: AbortSignal): Promise<unknown | undefined>;
+  readInputExample(version: ModelIdentity, signal: AbortSignal): Promise<unknown | undefined>;
   /** Every file of the model, bounded in number. */
   listArtifacts(version: ModelVersion, signal: AbortSignal): Promise<readonly ModelArtifact[]>;
   openArtifact(version: ModelVersion, path: string, signal: AbortSignal): Promise<Readable>;

@@ -1,0 +1,98 @@
+import { FencedError, ForeignChangeError, TransientError } from "../domain/errors.ts";
+import { fence } from "../domain/fence.ts";
+import { ANNOTATIONS, type KubernetesObject } from "../domain/release.ts";
+import { formatToken, type Token } from "../domain/token.ts";
+import type { Cluster, ObservedObject } from "../ports/cluster.ts";
+
+/** What one visit wants on the cluster. */
+export interface Change {
+  releaseId: string;
+  hashed: readonly KubernetesObject[];
+  /** Fenced, in the order they are applied. */
+  fixed: readonly KubernetesObject[];
+  token: Token;
+  /** Generation that changed the target last before this one. */
+  formerly: number | undefined;
+}
+
+/** A conflict with an unchanged token is read again this often. */
+const MAX_READS = 5;
+
+/**
+ * Reads every fixed-name object and checks its token, changing nothing.
+ * @throws FencedError, ForeignChangeError
+ */
+export async function checkFences(
+  cluster: Cluster,
+  change: Pick<Change, "fixed" | "token" | "formerly">,
+  signal: AbortSignal,
+): Promise<readonly (ObservedObject | undefined)[]> {
+  const seen = await Promise.all(change.fixed.map((object) => cluster.read(object, signal)));
+  seen.forEach((observed, index) => {
+    const object = change.fixed[index];
+    if (observed !== undefined && object !== undefined) checkFence(object, observed, change);
+  });
+  return seen;
+}
+
+function checkFence(object: KubernetesObject, seen: ObservedObject, change: Pick<Change, "token" | "formerly">): void {
+  const name = `${object.kind} ${object.metadata.name}`;
+  switch (fence(seen.token, change.token, change.formerly)) {
+    case "open":
+      return;
+    case "newer":
+      throw new FencedError(`${name} carries a newer token than ${formatToken(change.token)}.`);
+    case "foreign":
+      throw new ForeignChangeError(
+        seen.token === undefined
+          ? `${name} is there, but Belay did not put it there.`
+          : `${name} carries the token ${formatToken(seen.token)}, which is not this target's last.`,
+      );
+  }
+}
+
+/**
+ * Applies a whole release: all tokens are checked before anything is changed, every object is applied with the
+ * uid and resourceVersion that were read, absent ones are only created. Doing it twice is the same as once.
+ * @throws FencedError, ForeignChangeError, TransientError, PermanentError
+ */
+export async function applyChange(cluster: Cluster, change: Change, signal: AbortSignal): Promise<void> {
+  const seen = await checkFences(cluster, change, signal);
+  for (const object of change.hashed) await applyHashed(cluster, object, change, signal);
+  for (const [index, object] of change.fixed.entries()) await applyFixed(cluster, object, seen[index], change, signal);
+}
+
+/** Immutable objects: there or not there. One that an older release left is stamped, so that pruning leaves it. */
+async function applyHashed(cluster: Cluster, object: KubernetesObject, change: Change, signal: AbortSignal) {
+  const seen = await cluster.read(object, signal);
+  if (seen?.token?.generation === change.token.generation) return;
+  await applyFixed(cluster, object, seen, { ...change, formerly: undefined }, signal);
+}
+
+async function applyFixed(
+  cluster: Cluster,
+  object: KubernetesObject,
+  firstSeen: ObservedObject | undefined,
+  change: Change,
+  signal: AbortSignal,
+): Promise<void> {
+  let seen = firstSeen;
+  for (let reads = 0; reads < MAX_READS; reads++) {
+    if ((await cluster.apply(stamped(object, change), seen, signal)) === "applied") return;
+    seen = await cluster.read(object, signal);
+    if (seen !== undefined) checkFence(object, seen, change);
+  }
+  throw new TransientError(
+    "rollout-refused",
+    `${object.kind} ${object.metadata.name} changed ${MAX_READS} times while it was applied.`,
+  );
+}
+
+function stamped(object: KubernetesObject, { releaseId, token }: Change): KubernetesObject {
+  const annotations = {
+    ...object.metadata.annotations,
+    [ANNOTATIONS.token]: formatToken(token),
+    [ANNOTATIONS.release]: releaseId,
+  };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}

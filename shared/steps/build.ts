@@ -1,0 +1,237 @@
+import type { BuildWork } from "../domain/deployment.ts";
+import { canonicalJson, sha256, slug } from "../domain/digest.ts";
+import { describeModel, identityKey } from "../domain/model.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import type { TargetPolicy } from "../domain/policy.ts";
+import { errored, failed } from "../domain/problem.ts";
+import { InvalidManifestError, type KubernetesObject, renderRelease } from "../domain/release.ts";
+import type { DeploymentStore } from "../ports/deployment-store.ts";
+import type { BuildState, ImageBuilder } from "../ports/image-builder.ts";
+import type { ImageRegistry } from "../ports/image-registry.ts";
+import type { ModelRegistry } from "../ports/model-registry.ts";
+import type { SourceTemplate } from "../ports/source-template.ts";
+import { openContext, totalBytes } from "./build-context.ts";
+import { readSamples } from "./samples.ts";
+import type { StepHandler, Visiting } from "./step.ts";
+
+export interface BuildDependencies {
+  store: DeploymentStore;
+  registry: ModelRegistry;
+  builder: ImageBuilder;
+  images: ImageRegistry;
+  readTemplate: (policy: TargetPolicy) => Promise<SourceTemplate>;
+  readManifests: (policy: TargetPolicy) => Promise<readonly KubernetesObject[]>;
+}
+
+/** Seconds between looks: half of the time already passed, within these bounds. */
+const FIRST_LOOK_SECONDS = 1;
+const LARGEST_LOOK_SECONDS = 60;
+
+/** Where a build's image lies and which task run makes it. */
+interface Names {
+  key: string;
+  repository: string;
+  tag: string;
+}
+
+/** Builds the image under its key, or finds it built; then renders and stores the release. */
+export function createBuild(dependencies: BuildDependencies): StepHandler {
+  return async (visiting) => {
+    const template = await dependencies.readTemplate(visiting.policy);
+    const names = namesOf(visiting, template);
+    const work = visiting.deployment.work.build;
+    if (work?.taskRun === undefined || work.sourcePath === undefined || work.key !== names.key)
+      return prepare(dependencies, visiting, template, names);
+    return lookOrStart(dependencies, visiting, names, { ...work, taskRun: work.taskRun, sourcePath: work.sourcePath });
+  };
+}
+
+/** The key is the hash of what goes into the image; equal keys are one build. */
+function namesOf({ deployment, policy }: Visiting, template: SourceTemplate): Names {
+  const { model } = deployment;
+  const key = sha256(
+    canonicalJson([identityKey(model), template.hash, policy.build.baseImage, policy.build.platform]),
+  ).slice(0, 32);
+  return { key, repository: slug(model.name), tag: `${model.version}-${key.slice(0, 12)}` };
+}
+
+/** First visit: an image under this key is not built again; else the context is uploaded and its path saved. */
+async function prepare(
+  dependencies: BuildDependencies,
+  visiting: Visiting,
+  template: SourceTemplate,
+  names: Names,
+): Promise<Outcome> {
+  const { store, images } = dependencies;
+  const built = await images.digestOf(names.repository, names.tag, visiting.signal);
+  if (built !== undefined) return render(dependencies, visiting, names, built, "the image was built before");
+  const known = (await store.readBuild(names.key))?.value ?? (await upload(dependencies, visiting, template, names));
+  if ("result" in known) return known;
+  const work: BuildWork = {
+    key: names.key,
+    attempt: known.attempt,
+    taskRun: taskRunName(names.key, known.attempt),
+    sourcePath: known.sourcePath,
+    startedAt: visiting.now,
+  };
+  return {
+    result: "running",
+    resumeAfterSeconds: 0,
+    found: `context uploaded for ${work.taskRun}`,
+    work: { build: work },
+  };
+}
+
+/** Uploads the context and records its path; where another worker was first, its path is taken. */
+async function upload(
+  { store, registry, builder }: BuildDependencies,
+  { deployment, policy, signal }: Visiting,
+  template: SourceTemplate,
+  { key }: Names,
+) {
+  const version = deployment.model;
+  const artifacts = await registry.listArtifacts(version, signal);
+  const bytes = totalBytes(artifacts);
+  if (bytes > policy.build.maxContextBytes) {
+    const message = `${describeModel(version)} has ${bytes} bytes of artifacts; build.maxContext allows ${policy.build.maxContextBytes}.`;
+    return { result: "failed", problem: failed("build-too-large", message), found: message } as const;
+  }
+  const sourcePath = await builder.uploadContext(
+    await openContext(registry, { template, version, artifacts }, signal),
+    signal,
+  );
+  const record = { key, attempt: 1, sourcePath };
+  if ((await store.saveBuild(record)) === "saved") return record;
+  return (await store.readBuild(key))?.value ?? record;
+}
+
+/** 5 to 50 characters of a-z, 0-9 and dash; a failed task run never runs again, so each attempt has its own. */
+function taskRunName(key: string, attempt: number): string {
+  return `belay-${key}-${attempt}`;
+}
+
+type Started = BuildWork & Required<Pick<BuildWork, "taskRun" | "sourcePath">>;
+
+/** Later visits: look; ask for the build where nobody did; act on what it came to. */
+async function lookOrStart(
+  dependencies: BuildDependencies,
+  visiting: Visiting,
+  names: Names,
+  work: Started,
+): Promise<Outcome> {
+  const state = await dependencies.builder.look(work.taskRun, visiting.signal);
+  switch (state.kind) {
+    case "absent":
+      await dependencies.builder.start(requestOf(visiting.policy, names, work), visiting.signal);
+      return {
+        result: "running",
+        resumeAfterSeconds: FIRST_LOOK_SECONDS,
+        found: `build ${work.taskRun} asked for`,
+        work: { build: { ...work, startedAt: visiting.now } },
+      };
+    case "running":
+      return {
+        result: "running",
+        resumeAfterSeconds: lookAfter(visiting.now - (work.startedAt ?? visiting.now)),
+        found: `build ${work.taskRun} is running`,
+        work: { build: withLog(work, state.logLink) },
+      };
+    case "succeeded":
+      return finish(dependencies, visiting, names, withLog(work, state.logLink), state.digest);
+    case "failed":
+      return state.cause === "broken"
+        ? broken(dependencies, names, withLog(work, state.logLink), state)
+        : nextAttempt(withLog(work, state.logLink), `build ${work.taskRun}: ${state.message}`);
+    default:
+      return state satisfies never;
+  }
+}
+
+function requestOf({ build }: TargetPolicy, { repository, tag }: Names, { taskRun, sourcePath }: Started) {
+  return {
+    name: taskRun,
+    sourcePath,
+    images: [`${repository}:${tag}`],
+    arguments: { BASE_IMAGE: build.baseImage },
+    platform: build.platform,
+    timeoutSeconds: build.timeoutSeconds,
+  };
+}
+
+function lookAfter(passedMs: number): number {
+  return Math.min(Math.max(passedMs / 2000, FIRST_LOOK_SECONDS), LARGEST_LOOK_SECONDS);
+}
+
+function withLog(work: Started, logLink: string | undefined): Started {
+  return logLink === undefined ? work : { ...work, logLink };
+}
+
+/** The digest comes from the run, or from the registry where the run does not say; the image must be there. */
+async function finish(
+  dependencies: BuildDependencies,
+  visiting: Visiting,
+  names: Names,
+  work: Started,
+  reported: string | undefined,
+): Promise<Outcome> {
+  const { images } = dependencies;
+  const digest = reported ?? (await images.digestOf(names.repository, names.tag, visiting.signal));
+  if (digest === undefined || !(await images.exists(names.repository, digest, visiting.signal)))
+    return nextAttempt(work, `build ${work.taskRun} succeeded, but its image is not in the registry`);
+  return render(dependencies, visiting, names, digest, `built by ${work.taskRun}`, work);
+}
+
+/** The model's files or its Dockerfile are broken. A later wish for the same key builds under the next attempt. */
+async function broken(
+  { store }: BuildDependencies,
+  { key }: Names,
+  work: Started,
+  state: Extract<BuildState, { kind: "failed" }>,
+): Promise<Outcome> {
+  const known = await store.readBuild(key);
+  if (known !== undefined && known.value.attempt === work.attempt)
+    await store.saveBuild({ ...known.value, attempt: work.attempt + 1 }, known.etag);
+  const message = `Build ${work.taskRun} failed: ${state.message}`;
+  return {
+    result: "failed",
+    problem: failed("build-broken", message, state.lastLines),
+    found: message,
+    work: { build: work },
+  };
+}
+
+/** The builder, not the build, is at fault: tried again under the next attempt's name. */
+function nextAttempt(work: Started, found: string): Outcome {
+  const attempt = work.attempt + 1;
+  return {
+    result: "errored",
+    transient: true,
+    problem: errored("build-service", found),
+    found,
+    work: { build: { ...work, attempt, taskRun: taskRunName(work.key, attempt) } },
+  };
+}
+
+async function render(
+  { store, registry, images, readManifests }: BuildDependencies,
+  { deployment, policy, signal }: Visiting,
+  { key, repository }: Names,
+  digest: string,
+  found: string,
+  work: BuildWork = { key, attempt: 0 },
+): Promise<Outcome> {
+  const image = `${images.loginServer}/${repository}@${digest}`;
+  try {
+    const samples = await readSamples(registry, policy, deployment.model, signal);
+    const release = renderRelease(await readManifests(policy), policy, deployment.model, image, samples);
+    await store.putBundle(deployment.target, "release", release.id, canonicalJson(release));
+    return {
+      result: "succeeded",
+      found: `${found}: ${digest}`,
+      work: { build: work, release: { id: release.id, image } },
+    };
+  } catch (error) {
+    if (!(error instanceof InvalidManifestError)) throw error;
+    return { result: "failed", problem: failed("release-invalid", error.message), found: error.message };
+  }
+}

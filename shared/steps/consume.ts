@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { PermanentError, TransientError } from "../domain/errors.ts";
+import type { MessageBus } from "../ports/message-bus.ts";
+import type { Log } from "../ports/telemetry.ts";
+
+/** Attempts before a message is set aside: about ten hours of trying. */
+const MAX_ATTEMPTS = 70;
+const FIRST_DELAY_MS = 2_000;
+const LARGEST_DELAY_MS = 600_000;
+/** Longest reason kept with a message that is set aside. */
+const MAX_REASON = 500;
+
+export interface ConsumeDependencies {
+  bus: MessageBus;
+  log: Log;
+  now: () => number;
+}
+
+/** How many times a message has been tried; part of the body, so that it survives a scheduled copy. */
+const attempted = z.looseObject({ attempt: z.int().min(0).max(MAX_ATTEMPTS).optional() });
+
+/**
+ * Takes messages off one queue. A redelivery has no delay, so what cannot be done now is sent again as a scheduled
+ * copy and the message completed; what cannot be read, or was tried too often, goes to `poison` with its reason.
+ * Throwing out of here means only: not even the bus answers.
+ */
+export function createConsumer<T>(
+  dependencies: ConsumeDependencies,
+  queue: string,
+  schema: z.ZodType<T>,
+  handle: (message: T) => Promise<void>,
+): (body: unknown, messageId: string) => Promise<void> {
+  return async (body, messageId) => {
+    const envelope = attempted.safeParse(body);
+    const parsed = schema.safeParse(body);
+    if (!envelope.success) return setAside(dependencies, queue, bounded(body), messageId, envelope.error.message);
+    if (!parsed.success) return setAside(dependencies, queue, bounded(body), messageId, parsed.error.message);
+    try {
+      await handle(parsed.data);
+    } catch (error) {
+      await tryLater(dependencies, queue, envelope.data, messageId, error);
+    }
+  };
+}
+
+async function setAside(
+  { bus, log }: ConsumeDependencies,
+  queue: string,
+  body: unknown,
+  messageId: string,
+  why: string,
+) {
+  const reason = why.slice(0, MAX_REASON);
+  log("error", "message.poisoned", { queue, messageId, reason });
+  await bus.send([
+    { queue: "poison", id: `${messageId}/poison`.slice(-128), body: { queue, messageId, reason, body } },
+  ]);
+}
+
+async function tryLater(
+  dependencies: ConsumeDependencies,
+  queue: string,
+  body: z.infer<typeof attempted>,
+  messageId: string,
+  error: unknown,
+): Promise<void> {
+  const { bus, log, now } = dependencies;
+  const attempt = (body.attempt ?? 0) + 1;
+  const reason = error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
+  if (error instanceof PermanentError || attempt > MAX_ATTEMPTS)
+    return setAside(dependencies, queue, body, messageId, reason);
+  const delayMs = delayOf(attempt, error);
+  log("warn", "step.rescheduled", { queue, messageId, attempt, delayMs, reason: reason.slice(0, MAX_REASON) });
+  await bus.send([{ queue, id: retryId(messageId, attempt), body: { ...body, attempt }, at: now() + delayMs }]);
+}
+
+function delayOf(attempt: number, error: unknown): number {
+  const asked = error instanceof TransientError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+  return Math.min(Math.max(asked, FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 20)), LARGEST_DELAY_MS);
+}
+
+/** The first message's id and the attempt: the same failure sends the same copy. */
+function retryId(messageId: string, attempt: number): string {
+  return `${messageId.replace(/\/retry-\d+$/, "").slice(0, 110)}/retry-${attempt}`;
+}
+
+/** A body nobody could read may be anything: only its beginning is kept. */
+function bounded(body: unknown): unknown {
+  const text = typeof body === "string" ? body : (JSON.stringify(body) ?? "");
+  return text.slice(0, 4096);
+}

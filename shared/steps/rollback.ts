@@ -1,0 +1,117 @@
+import type { Work } from "../domain/deployment.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import {
+  atZero,
+  describeRelease,
+  isWorkload,
+  type KubernetesObject,
+  type Release,
+  zeroedWorkloads,
+} from "../domain/release.ts";
+import type { DeploymentStore } from "../ports/deployment-store.ts";
+import { applyChange } from "./apply-release.ts";
+import type { ClusterAccess, OpenCluster, StepHandler, Visiting } from "./step.ts";
+import { readRelease } from "./stored-release.ts";
+import { lookAtRelease, NOTHING_MEASURED } from "./verify-release.ts";
+import { lookAtRollout } from "./watch-rollout.ts";
+
+export interface RollbackDependencies {
+  store: DeploymentStore;
+  openCluster: OpenCluster;
+}
+
+const LOOK_SECONDS = 2;
+
+/** Puts the whole stable release back, waits until it is ready, and verifies it like a rollout. */
+export function createRollback({ store, openCluster }: RollbackDependencies): StepHandler {
+  return async (visiting) => {
+    const { deployment, target, policy } = visiting;
+    const access = await openCluster(policy);
+    const candidateId = deployment.work.release?.id;
+    const candidate = candidateId === undefined ? undefined : await readRelease(store, deployment.target, candidateId);
+    if (target.stable === undefined) return withoutStable(access, visiting, candidate);
+    const stable = await readRelease(store, deployment.target, target.stable.releaseId);
+    const known = deployment.work.rollback ?? { applied: false, ready: false };
+    if (!known.applied) return putBack(access, visiting, stable, candidate);
+    if (!known.ready) return awaitReady(access, visiting, stable, known);
+    return prove(access, visiting, stable, known);
+  };
+}
+
+type RollbackWork = NonNullable<Work["rollback"]>;
+
+async function putBack(
+  { cluster }: ClusterAccess,
+  { deployment, token, signal }: Visiting,
+  stable: Release,
+  candidate: Release | undefined,
+): Promise<Outcome> {
+  const zeroed = candidate === undefined ? [] : zeroedWorkloads(candidate, stable);
+  const formerly = deployment.work.rollout?.formerly;
+  const { hashed, fixed } = stable;
+  await applyChange(cluster, { releaseId: stable.id, hashed, fixed: [...fixed, ...zeroed], token, formerly }, signal);
+  return {
+    result: "running",
+    resumeAfterSeconds: LOOK_SECONDS,
+    found: `putting back ${describeRelease(stable)}`,
+    work: { rollback: { applied: true, ready: false } },
+  };
+}
+
+async function awaitReady(
+  { cluster }: ClusterAccess,
+  { signal }: Visiting,
+  stable: Release,
+  known: RollbackWork,
+): Promise<Outcome> {
+  const look = await lookAtRollout(cluster, stable, signal);
+  switch (look.kind) {
+    case "done":
+      return {
+        result: "running",
+        resumeAfterSeconds: 0,
+        found: look.found,
+        work: { rollback: { ...known, ready: true } },
+      };
+    case "failed":
+      return { result: "failed", problem: look.problem, found: look.problem.message };
+    case "waiting":
+      return { result: "running", resumeAfterSeconds: LOOK_SECONDS, found: look.found };
+    default:
+      return look satisfies never;
+  }
+}
+
+async function prove(
+  access: ClusterAccess,
+  { policy, now, signal }: Visiting,
+  stable: Release,
+  known: RollbackWork,
+): Promise<Outcome> {
+  const look = await lookAtRelease(access, stable, policy, known.verify ?? NOTHING_MEASURED, now, signal);
+  const work = { rollback: { ...known, verify: look.work } };
+  switch (look.kind) {
+    case "again":
+      return { result: "running", resumeAfterSeconds: look.afterSeconds, found: look.found, work };
+    case "proven":
+      return { result: "succeeded", found: `${describeRelease(stable)} serves again: ${look.found}`, work };
+    case "refuted":
+      return { result: "failed", problem: look.problem, found: look.problem.message, work };
+    default:
+      return look satisfies never;
+  }
+}
+
+/** The first deployment of a target has nothing to go back to: the workload is left as the policy says. */
+async function withoutStable(
+  { cluster }: ClusterAccess,
+  { deployment, policy, token, signal }: Visiting,
+  candidate: Release | undefined,
+): Promise<Outcome> {
+  if (policy.firstFailure === "keep" || candidate === undefined)
+    return { result: "succeeded", found: "nothing to go back to; the workload is left as it is, as the policy says" };
+  const fixed: KubernetesObject[] = candidate.fixed.map((object) => (isWorkload(object) ? atZero(object) : object));
+  const formerly = deployment.work.rollout?.formerly;
+  await applyChange(cluster, { releaseId: candidate.id, hashed: candidate.hashed, fixed, token, formerly }, signal);
+  return { result: "succeeded", found: "nothing to go back to; the workload is scaled to zero, as the policy says" };
+}

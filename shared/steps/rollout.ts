@@ -1,0 +1,104 @@
+import type { RolloutWork } from "../domain/deployment.ts";
+import { PermanentError } from "../domain/errors.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import { failed } from "../domain/problem.ts";
+import { describeRelease, type Release } from "../domain/release.ts";
+import type { DeploymentStore } from "../ports/deployment-store.ts";
+import type { ImageRegistry } from "../ports/image-registry.ts";
+import { applyChange, checkFences } from "./apply-release.ts";
+import type { OpenCluster, StepHandler, Visiting } from "./step.ts";
+import { readRelease, splitImage } from "./stored-release.ts";
+import { lookAtRollout } from "./watch-rollout.ts";
+
+export interface RolloutDependencies {
+  store: DeploymentStore;
+  images: ImageRegistry;
+  openCluster: OpenCluster;
+}
+
+/** Seconds between looks at a rollout. */
+const LOOK_SECONDS = 2;
+
+/** Proves that going back is possible, then applies the release, then watches it by kubectl's rules. */
+export function createRollout(dependencies: RolloutDependencies): StepHandler {
+  return async (visiting) => {
+    const { deployment, policy } = visiting;
+    const id = deployment.work.release?.id;
+    if (id === undefined) throw new PermanentError("unexpected", "The rollout was reached without a release.");
+    const release = await readRelease(dependencies.store, deployment.target, id);
+    const { cluster } = await dependencies.openCluster(policy);
+    const work = deployment.work.rollout;
+    if (work === undefined || !work.begun) return begin(dependencies, visiting, release);
+    if (!work.applied) return apply(cluster, visiting, release, work);
+    return watch(cluster, visiting, release);
+  };
+}
+
+/** Nothing is changed here: the save that follows says that the next visit will. */
+async function begin(
+  { images, openCluster }: RolloutDependencies,
+  { target, policy, token, signal }: Visiting,
+  release: Release,
+): Promise<Outcome> {
+  const { stable } = target;
+  if (stable !== undefined) {
+    const { repository, digest } = splitImage(stable.image);
+    // First lock, then look: an image that is found and locked afterwards may be gone in between.
+    const there = (await images.lock(repository, digest, signal)) && (await images.exists(repository, digest, signal));
+    if (!there) {
+      const message = `Going back would not be possible: the stable image ${stable.image} is not in the registry.`;
+      return { result: "failed", problem: failed("stable-lost", message), found: message };
+    }
+  }
+  const { cluster } = await openCluster(policy);
+  await checkFences(cluster, { fixed: release.fixed, token, formerly: target.changedBy }, signal);
+  return {
+    result: "running",
+    resumeAfterSeconds: 0,
+    found:
+      stable === undefined
+        ? "nothing is there to go back to: the first release"
+        : "the way back is safe: stable image locked",
+    work: {
+      rollout: {
+        begun: true,
+        applied: false,
+        ...(target.changedBy === undefined ? {} : { formerly: target.changedBy }),
+      },
+    },
+  };
+}
+
+async function apply(
+  cluster: Parameters<typeof applyChange>[0],
+  { token, signal }: Visiting,
+  release: Release,
+  work: RolloutWork,
+): Promise<Outcome> {
+  const { hashed, fixed } = release;
+  await applyChange(cluster, { releaseId: release.id, hashed, fixed, token, formerly: work.formerly }, signal);
+  return {
+    result: "running",
+    resumeAfterSeconds: LOOK_SECONDS,
+    found: `applied ${describeRelease(release)}`,
+    work: { rollout: { ...work, applied: true } },
+  };
+}
+
+async function watch(
+  cluster: Parameters<typeof lookAtRollout>[0],
+  { signal }: Visiting,
+  release: Release,
+): Promise<Outcome> {
+  const look = await lookAtRollout(cluster, release, signal);
+  switch (look.kind) {
+    case "done":
+      return { result: "succeeded", found: look.found };
+    case "failed":
+      return { result: "failed", problem: look.problem, found: look.problem.message };
+    case "waiting":
+      return { result: "running", resumeAfterSeconds: LOOK_SECONDS, found: look.found };
+    default:
+      return look satisfies never;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Running } from "../domain/deployment.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import type { TargetPolicy } from "../domain/policy.ts";
+import type { Target } from "../domain/target.ts";
+import type { Token } from "../domain/token.ts";
+import type { Cluster, Prober } from "../ports/cluster.ts";
+
+/** What a handler is given for one visit. */
+export interface Visiting {
+  deployment: Running;
+  target: Target;
+  policy: TargetPolicy;
+  /** The save that decided this visit; every change to the cluster carries it. */
+  token: Token;
+  /** By the table's clock, epoch milliseconds. */
+  now: number;
+  /** Aborts when the visit has had its time. */
+  signal: AbortSignal;
+}
+
+/** Looks once, acts at most once, and reports. What it throws becomes an `errored` outcome. */
+export type StepHandler = (visiting: Visiting) => Promise<Outcome>;
+
+/** The cluster a target lives on. */
+export interface ClusterAccess {
+  cluster: Cluster;
+  prober: Prober;
+}
+
+export type OpenCluster = (policy: TargetPolicy) => Promise<ClusterAccess>;
