@@ -1,6 +1,7 @@
 import type { ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
 import type { InFlight } from "./in-flight.ts";
 import { describeError, type Outcome } from "./invoker.ts";
+import { keepLocked } from "./lock-renewal.ts";
 import type { Log } from "./log.ts";
 import { fromServiceBusMessage, fromText } from "./queue-message.ts";
 import type { InvocationInput } from "./rpc.ts";
@@ -48,7 +49,15 @@ export function createQueueListener(deps: QueueListenerDeps): QueueListener {
   }
 
   async function handle(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage): Promise<void> {
+    const warn = (error: unknown) =>
+      deps.log({
+        ...about,
+        level: "warning",
+        message: `The lock of a message was not renewed: ${describeError(error)}`,
+      });
+    const stopRenewal = keepLocked(receiver, message, deps.maxAutoLockRenewalMilliseconds, warn);
     const outcome = await runMessage(message);
+    stopRenewal();
     if (!outcome.ok) await settle("abandoned", receiver.abandonMessage(message));
     else if (deps.autoComplete) await settle("completed", receiver.completeMessage(message));
   }
@@ -67,7 +76,7 @@ export function createQueueListener(deps: QueueListenerDeps): QueueListener {
 
   function subscribe(): void {
     const receiver = deps.client.createReceiver(deps.queueName, {
-      maxAutoLockRenewalDurationInMs: deps.maxAutoLockRenewalMilliseconds,
+      maxAutoLockRenewalDurationInMs: 0,
       skipParsingBodyAsJson: true,
     });
     receivers.push(receiver);

@@ -38,9 +38,6 @@ export interface RegisteredFunction {
   readonly callback: FunctionCallback;
 }
 
-/** Set, an option asks for something this host lacks; false, "one" and undefined do not ask for it. */
-const absent = (allowed: "one" | false) => z.union([z.undefined(), z.literal(allowed)]);
-
 const httpTrigger = z.object({
   route: z.string().optional(),
   methods: z.array(z.string().toUpperCase()),
@@ -53,9 +50,10 @@ const queueTrigger = z.object({
   queueName: z.string().min(1),
   connection: z.string().min(1),
   autoCompleteMessages: z.boolean().optional(),
-  cardinality: absent("one"),
-  isSessionsEnabled: absent(false),
-  sdkBinding: absent(false),
+  // Another value of these asks for what this host lacks.
+  cardinality: z.literal("one").optional(),
+  isSessionsEnabled: z.literal(false).optional(),
+  sdkBinding: z.literal(false).optional(),
 });
 const timerTrigger = z.object({
   schedule: z.string(),
