@@ -1,0 +1,141 @@
+import type { TableClient, TableEntity, TransactionAction } from "@azure/data-tables";
+import type { Deployment } from "../../domain/deployment.ts";
+import type { Target } from "../../domain/target.ts";
+import type { Visit } from "../../domain/visit.ts";
+import type { BuildRecord, DeploymentStore, StoreChange, Versioned } from "../../ports/deployment-store.ts";
+import { classifyTableError, isConflict, isMissing } from "./classify.ts";
+import {
+  bundleRow,
+  deploymentRow,
+  listPartition,
+  listRow,
+  prefixFilter,
+  TARGET_ROW,
+  visitPrefix,
+  visitRow,
+} from "./keys.ts";
+import { bundleProperties, readBundleText, readText, textProperties } from "./rows.ts";
+import { createTableClock } from "./table-clock.ts";
+
+type Row = Record<string, unknown> & { etag: string };
+
+/** One call to the table may take this long. */
+const CALL_MS = 10_000;
+const MAX_VISITS = 500;
+const BUILDS = "build";
+
+/** State in Azure Table Storage, one table; a target's partition changes in one transaction. */
+export function createTableStore(client: TableClient, localNow: () => number = Date.now): DeploymentStore {
+  const clock = createTableClock(localNow);
+  const table = createCalls(client, (header, asked, received) => clock.observe(header, asked, received), localNow);
+  const readVersioned = async <T>(partition: string, row: string): Promise<Versioned<T> | undefined> => {
+    const found = await table.read(partition, row);
+    return found === undefined ? undefined : { value: readText<T>(found), etag: found.etag };
+  };
+  return {
+    readTarget: async (target) => {
+      const record = await readVersioned<Target>(target, TARGET_ROW);
+      return record === undefined ? { now: clock.now() } : { now: clock.now(), record };
+    },
+    readDeployment: (target, generation) => readVersioned<Deployment>(target, deploymentRow(generation)),
+    save: (change) => table.transact(actionsOf(change)),
+    putBundle: async (target, kind, id, content) => {
+      // Content-addressed: a row that is there already holds the same.
+      await table.insert({ partitionKey: target, rowKey: bundleRow(kind, id), ...bundleProperties(content) });
+    },
+    readBundle: async (target, kind, id) => {
+      const found = await table.read(target, bundleRow(kind, id));
+      return found === undefined ? undefined : readBundleText(found);
+    },
+    readBuild: (key) => readVersioned<BuildRecord>(BUILDS, key),
+    saveBuild: (record, etag) => {
+      const row = { partitionKey: BUILDS, rowKey: record.key, ...textProperties(record) };
+      return etag === undefined ? table.insert(row) : table.replace(row, etag);
+    },
+    readVisits: async (target, generation) =>
+      (await table.list(prefixFilter(target, visitPrefix(generation)), MAX_VISITS)).map((row) => readText<Visit>(row)),
+    listOfTarget: async (target, limit) =>
+      (await table.list(prefixFilter(target, "deployment:"), limit)).map((row) => readText<Deployment>(row)),
+    hintListed: async (target, generation, createdAt) => {
+      const row = { partitionKey: listPartition(createdAt), rowKey: listRow(target, generation) };
+      await table.insert({ ...row, ...textProperties({ target, generation }) });
+    },
+    listHints: async (days, limit, now) => {
+      const hints: { target: string; generation: number }[] = [];
+      for (let day = 0; day < days && hints.length < limit; day++) {
+        const filter = `PartitionKey eq '${listPartition(now - day * 86_400_000)}'`;
+        const rows = await table.list(filter, limit - hints.length);
+        hints.push(...rows.map((row) => readText<{ target: string; generation: number }>(row)));
+      }
+      return hints;
+    },
+  };
+}
+
+/** Creates the table where it does not exist yet. */
+export async function ensureTable(client: TableClient): Promise<void> {
+  await client.createTable({ abortSignal: AbortSignal.timeout(CALL_MS) }).catch((error: unknown) => {
+    throw classifyTableError(error);
+  });
+}
+
+function actionsOf({ target, record, deployments, visits }: StoreChange): TransactionAction[] {
+  const row = (rowKey: string, value: unknown, etag: string | undefined): TransactionAction => {
+    const entity = { partitionKey: target, rowKey, ...textProperties(value) } satisfies TableEntity;
+    return etag === undefined ? ["create", entity] : ["update", entity, "Replace", { etag }];
+  };
+  return [
+    ...(record === undefined ? [] : [row(TARGET_ROW, record.value, record.etag)]),
+    ...deployments.map(({ value, etag }) => row(deploymentRow(value.generation), value, etag)),
+    ...visits.map((visit) => row(visitRow(visit.generation, visit.sequence), visit, undefined)),
+  ];
+}
+
+/** The five calls the store makes, with limits on time and one classifier. */
+function createCalls(
+  client: TableClient,
+  observe: (date: string | undefined, askedAt: number, receivedAt: number) => void,
+  localNow: () => number,
+) {
+  const call = async <T>(work: (options: CallOptions) => Promise<T>): Promise<T> => {
+    const askedAt = localNow();
+    const onResponse: CallOptions["onResponse"] = ({ headers }) => observe(headers.get("date"), askedAt, localNow());
+    return work({ abortSignal: AbortSignal.timeout(CALL_MS), onResponse });
+  };
+  const writing = (work: (options: CallOptions) => Promise<unknown>): Promise<"saved" | "conflict"> =>
+    call(work).then(
+      () => "saved",
+      (error: unknown) => {
+        if (isConflict(error)) return "conflict";
+        throw classifyTableError(error);
+      },
+    );
+  return {
+    read: (partition: string, row: string): Promise<Row | undefined> =>
+      call((options) => client.getEntity<Record<string, unknown>>(partition, row, options)).catch((error: unknown) => {
+        if (isMissing(error)) return undefined;
+        throw classifyTableError(error);
+      }),
+    insert: (entity: TableEntity) => writing((options) => client.createEntity(entity, options)),
+    replace: (entity: TableEntity, etag: string) =>
+      writing((options) => client.updateEntity(entity, "Replace", { ...options, etag })),
+    transact: (actions: TransactionAction[]) => writing((options) => client.submitTransaction(actions, options)),
+    list: (filter: string, limit: number): Promise<Row[]> =>
+      call(async (options) => {
+        const pages = client.listEntities<Record<string, unknown>>({ ...options, queryOptions: { filter } });
+        const rows: Row[] = [];
+        for await (const page of pages.byPage({ maxPageSize: Math.min(limit, 1_000) })) {
+          rows.push(...(page as Row[]));
+          if (rows.length >= limit) break;
+        }
+        return rows.slice(0, limit);
+      }).catch((error: unknown) => {
+        throw classifyTableError(error);
+      }),
+  };
+}
+
+interface CallOptions {
+  abortSignal: AbortSignal;
+  onResponse: (response: { headers: { get(name: string): string | undefined } }) => void;
+}

@@ -1,0 +1,61 @@
+import { gunzipSync, gzipSync } from "node:zlib";
+import { PermanentError, TransientError } from "../../domain/errors.ts";
+
+/** Version of the rows this code writes. Older rows are read; newer ones are left alone. */
+export const SCHEMA = 1;
+
+/** A string property ends at 32,768 characters and a binary one at 64 KiB. */
+const CHUNK_CHARACTERS = 32_000;
+const CHUNK_BYTES = 64_000;
+/** An entity ends at 1 MiB; a bundle at half of that, compressed. */
+const MAX_TEXT = 400_000;
+const MAX_BUNDLE_BYTES = 512 * 1024;
+
+/** A record as JSON, cut into properties `json0`, `json1`, …: a row holds more text than one property does. */
+export function textProperties(value: unknown): Record<string, unknown> {
+  const text = JSON.stringify(value);
+  if (text.length > MAX_TEXT)
+    throw new PermanentError("unexpected", `A record of ${text.length} characters does not fit a table row.`);
+  const properties: Record<string, unknown> = { schema: SCHEMA };
+  for (let at = 0; at < text.length; at += CHUNK_CHARACTERS)
+    properties[`json${at / CHUNK_CHARACTERS}`] = text.slice(at, at + CHUNK_CHARACTERS);
+  return properties;
+}
+
+/** @throws TransientError when a newer Belay wrote the row: this one must not touch it. */
+export function readText<T>(row: Record<string, unknown>): T {
+  refuseNewer(row);
+  let text = "";
+  for (let chunk = 0; typeof row[`json${chunk}`] === "string"; chunk++) text += String(row[`json${chunk}`]);
+  return JSON.parse(text) as T;
+}
+
+/** Content gzipped into properties `part0`, `part1`, … */
+export function bundleProperties(content: string): Record<string, unknown> {
+  const packed = gzipSync(content, { level: 9 });
+  if (packed.byteLength > MAX_BUNDLE_BYTES)
+    throw new PermanentError(
+      "release-invalid",
+      `A bundle of ${packed.byteLength} bytes is over the limit of ${MAX_BUNDLE_BYTES}.`,
+    );
+  const properties: Record<string, unknown> = { schema: SCHEMA };
+  for (let at = 0; at < packed.byteLength; at += CHUNK_BYTES)
+    properties[`part${at / CHUNK_BYTES}`] = new Uint8Array(packed.subarray(at, at + CHUNK_BYTES));
+  return properties;
+}
+
+export function readBundleText(row: Record<string, unknown>): string {
+  refuseNewer(row);
+  const parts: Uint8Array[] = [];
+  for (let part = 0; row[`part${part}`] instanceof Uint8Array; part++) parts.push(row[`part${part}`] as Uint8Array);
+  return gunzipSync(Buffer.concat(parts), { maxOutputLength: 64 * 1024 * 1024 }).toString("utf8");
+}
+
+function refuseNewer(row: Record<string, unknown>): void {
+  const { schema } = row as { schema?: unknown };
+  if (typeof schema === "number" && schema > SCHEMA)
+    throw new TransientError(
+      "unexpected",
+      `The row was written by a newer Belay (schema ${schema}); this one knows ${SCHEMA}.`,
+    );
+}

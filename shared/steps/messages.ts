@@ -1,0 +1,37 @@
+import { z } from "zod";
+import type { NotifyMessage, PruneMessage, StepMessage } from "../domain/owed.ts";
+import { NOTIFIER_NAMES } from "../domain/policy.ts";
+import type { Promotion } from "../domain/promotion.ts";
+
+const which = {
+  target: z.string().min(1).max(64),
+  generation: z.int().positive(),
+  sequence: z.int().min(0),
+};
+
+/** What travels on the step queues. */
+export const stepMessage: z.ZodType<StepMessage> = z.object(which);
+
+/** The rollback queue also carries the looks at what ended deployments left behind. */
+export const rollbackMessage: z.ZodType<StepMessage | PruneMessage> = z.union([
+  z.object({ ...which, look: z.literal("prune") }),
+  z.object({ ...which, look: z.undefined().optional() }),
+]);
+
+export const notifyMessage: z.ZodType<NotifyMessage> = z.object({ ...which, notifier: z.enum(NOTIFIER_NAMES) });
+
+const name = z.string().min(1).max(2_000);
+
+/** A wish on the `promotions` queue: parsed and bounded fields, never a delivery's body. */
+export const promotionMessage: z.ZodType<Promotion> = z.object({
+  id: z.string().min(1).max(128),
+  model: name,
+  pointer: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("alias"), alias: name }),
+    z.object({ kind: z.literal("tag"), key: name, value: z.string().max(5_000) }),
+    z.object({ kind: z.literal("newest") }),
+  ]),
+  version: z.string().max(32).exactOptional(),
+  wishedAt: z.number().positive(),
+  origin: z.object({ kind: z.literal("webhook"), deliveryId: z.string().max(128), event: z.string().max(100) }),
+});

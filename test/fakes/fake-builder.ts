@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { buffer } from "node:stream/consumers";
+import type { BuildRequest, BuildState, ImageBuilder } from "../../shared/ports/image-builder.ts";
+import type { ImageRegistry } from "../../shared/ports/image-registry.ts";
+
+export interface FakeBuilder extends ImageBuilder {
+  /** How many builds really ran. */
+  builds(): readonly BuildRequest[];
+}
+
+export interface FakeImages extends ImageRegistry {
+  push(repository: string, tag: string, digest: string): void;
+  drop(digest: string): void;
+  /** The tag an image was pushed under. */
+  tagOf(image: string): string | undefined;
+  locked(): ReadonlySet<string>;
+}
+
+export function createFakeImages(): FakeImages {
+  const tags = new Map<string, string>();
+  const digests = new Set<string>();
+  const locked = new Set<string>();
+  return {
+    loginServer: "registry.test",
+    digestOf: async (repository, tag) => {
+      const digest = tags.get(`${repository}:${tag}`);
+      return digest !== undefined && digests.has(`${repository}@${digest}`) ? digest : undefined;
+    },
+    lock: async (repository, digest) => {
+      if (!digests.has(`${repository}@${digest}`)) return false;
+      locked.add(`${repository}@${digest}`);
+      return true;
+    },
+    exists: async (repository, digest) => digests.has(`${repository}@${digest}`),
+    ping: async () => {},
+    push: (repository, tag, digest) => {
+      tags.set(`${repository}:${tag}`, digest);
+      digests.add(`${repository}@${digest}`);
+    },
+    drop: (digest) => {
+      for (const key of digests) if (key.endsWith(digest)) digests.delete(key);
+    },
+    tagOf: (image) => [...tags].find(([, digest]) => image.endsWith(digest))?.[0].split(":")[1],
+    locked: () => locked,
+  };
+}
+
+/** Builds take virtual seconds; what a build comes to is asked of `fate` by its request. */
+export function createFakeBuilder(
+  now: () => number,
+  images: FakeImages,
+  fate: (request: BuildRequest) => { seconds: number; state?: Extract<BuildState, { kind: "failed" }> },
+): FakeBuilder {
+  const runs = new Map<string, { request: BuildRequest; startedAt: number }>();
+  let uploads = 0;
+  return {
+    uploadContext: async (context) => {
+      await buffer(context);
+      uploads += 1;
+      return `source/${uploads}.tar.gz`;
+    },
+    start: async (request) => {
+      if (!runs.has(request.name)) runs.set(request.name, { request, startedAt: now() });
+    },
+    look: async (name) => {
+      const run = runs.get(name);
+      if (run === undefined) return { kind: "absent" };
+      const { seconds, state } = fate(run.request);
+      if (now() < run.startedAt + seconds * 1000) return { kind: "running" };
+      if (state !== undefined) return state;
+      const [repository = "", tag = ""] = (run.request.images[0] ?? "").split(":");
+      const digest = `sha256:${createHash("sha256").update(`${repository}:${tag}`).digest("hex")}`;
+      images.push(repository, tag, digest);
+      return { kind: "succeeded", digest };
+    },
+    builds: () => [...runs.values()].map(({ request }) => request),
+  };
+}

@@ -1,0 +1,176 @@
+import { ForeignChangeError } from "../../shared/domain/errors.ts";
+import { ANNOTATIONS, isWorkload, type KubernetesObject, LABELS, objectKey } from "../../shared/domain/release.ts";
+import type { PodStatus, WorkloadStatus } from "../../shared/domain/rollout-status.ts";
+import { parseToken } from "../../shared/domain/token.ts";
+import type { ProbeAnswer } from "../../shared/domain/verification.ts";
+import type { Cluster, ObservedObject, OwnedObject, Prober } from "../../shared/ports/cluster.ts";
+
+/** How the pods of an image behave. */
+export type Behaviour = "good" | "crash" | "wrong" | "unhealthy" | "stuck";
+
+export interface FakeCluster extends Cluster {
+  prober: Prober;
+  objects(): readonly KubernetesObject[];
+  find(kind: string, name: string): KubernetesObject | undefined;
+  /** Changes an object behind Belay's back; without a token it counts as somebody else's. */
+  tamper(kind: string, name: string, annotations: Record<string, string>): void;
+  /** The image that serves, by the last workload that became ready. */
+  serving(): string | undefined;
+  /** Every effective change, in order. */
+  changes(): readonly string[];
+}
+
+interface Stored {
+  object: KubernetesObject;
+  uid: string;
+  version: number;
+  changedAt: number;
+}
+
+const READY_AFTER_MS = 4_000;
+
+/** A namespace in memory whose pods come up, crash or answer wrongly as `behaviour` says of their image. */
+export function createFakeCluster(now: () => number, behaviour: (image: string) => Behaviour): FakeCluster {
+  const store = new Map<string, Stored>();
+  const changes: string[] = [];
+  let versions = 1;
+  let served: string | undefined;
+  const observe = ({ object, uid, version }: Stored): ObservedObject => ({
+    uid,
+    resourceVersion: String(version),
+    token: parseToken(object.metadata.annotations?.[ANNOTATIONS.token] ?? ""),
+    labels: object.metadata.labels ?? {},
+  });
+  const workload = () => [...store.values()].find(({ object }) => isWorkload(object));
+  const podsReady = (stored: Stored) => now() - stored.changedAt >= READY_AFTER_MS;
+  const settle = () => {
+    const stored = workload();
+    if (stored === undefined || !podsReady(stored)) return;
+    const image = imageOf(stored.object);
+    if (replicasOf(stored.object) > 0 && !["crash", "stuck"].includes(behaviour(image))) served = image;
+  };
+  return {
+    read: async (reference) => {
+      const stored = store.get(objectKey(reference));
+      return stored === undefined ? undefined : observe(stored);
+    },
+    apply: async (object, seen) => {
+      settle();
+      const key = objectKey(object);
+      const known = store.get(key);
+      if (!matches(known, seen)) return "conflict";
+      if (known?.object.metadata.annotations?.["owner"] === "somebody")
+        throw new ForeignChangeError(`${object.kind} ${object.metadata.name} belongs to somebody else.`);
+      if (JSON.stringify(known?.object) === JSON.stringify(object)) return "applied";
+      const sameSpec = JSON.stringify(known?.object["spec"]) === JSON.stringify(object["spec"]);
+      versions += 1;
+      store.set(key, {
+        object: structuredClone(object),
+        uid: known?.uid ?? `uid-${versions}`,
+        version: versions,
+        changedAt: sameSpec ? (known?.changedAt ?? now()) : now(),
+      });
+      changes.push(`${object.kind} ${object.metadata.name} ${object.metadata.annotations?.[ANNOTATIONS.token]}`);
+      return "applied";
+    },
+    remove: async ({ reference, uid, resourceVersion }) => {
+      const key = objectKey(reference);
+      const known = store.get(key);
+      if (known === undefined || known.uid !== uid || String(known.version) !== resourceVersion) return;
+      store.delete(key);
+      changes.push(`removed ${reference.kind} ${reference.metadata.name}`);
+    },
+    listOwned: async (target) =>
+      [...store.values()]
+        .filter(({ object }) => object.metadata.labels?.[LABELS.target] === target)
+        .map((stored): OwnedObject => ({ ...observe(stored), reference: stored.object })),
+    workload: async (name): Promise<WorkloadStatus | undefined> => {
+      settle();
+      const stored = workload();
+      if (stored === undefined || stored.object.metadata.name !== name) return undefined;
+      const replicas = replicasOf(stored.object);
+      const up = podsReady(stored) && !["crash", "stuck"].includes(behaviour(imageOf(stored.object)));
+      return {
+        name,
+        generation: stored.version,
+        observedGeneration: stored.version,
+        specReplicas: replicas,
+        replicas: up ? replicas : replicas + 1,
+        updatedReplicas: up ? replicas : 1,
+        availableReplicas: replicas,
+      };
+    },
+    pods: async (template): Promise<readonly PodStatus[]> => {
+      const stored = workload();
+      if (stored === undefined || templateOf(stored.object) !== template) return [];
+      const crashed = podsReady(stored) && behaviour(imageOf(stored.object)) === "crash";
+      return Array.from({ length: replicasOf(stored.object) }, (_, index) => ({
+        name: `pod-${index}`,
+        ready: !crashed,
+        terminating: false,
+        containers: [
+          {
+            name: "model",
+            restarts: crashed ? 2 : 0,
+            ...(crashed
+              ? {
+                  waiting: { reason: "CrashLoopBackOff", message: "back-off" },
+                  terminated: { reason: "Error", exitCode: 1 },
+                }
+              : {}),
+          },
+        ],
+      }));
+    },
+    lastLines: async () => ["Error: the model cannot be read"],
+    ping: async () => {},
+    prober: {
+      getPod: async () => answerHealth(behaviour(imageOf(workload()?.object))),
+      postService: async () => answerPrediction(behaviour(imageOf(workload()?.object))),
+    },
+    objects: () => [...store.values()].map(({ object }) => object),
+    find: (kind, name) =>
+      [...store.values()].find(({ object }) => object.kind === kind && object.metadata.name === name)?.object,
+    tamper: (kind, name, annotations) => {
+      for (const [key, stored] of store)
+        if (stored.object.kind === kind && stored.object.metadata.name === name) {
+          versions += 1;
+          const metadata = { ...stored.object.metadata, annotations };
+          store.set(key, { ...stored, version: versions, object: { ...stored.object, metadata } });
+        }
+    },
+    serving: () => {
+      settle();
+      return served;
+    },
+    changes: () => changes,
+  };
+}
+
+/** Absent and create-only, or exactly what was seen. */
+function matches(known: Stored | undefined, seen: ObservedObject | undefined): boolean {
+  return (
+    known?.uid === seen?.uid && (known === undefined ? undefined : String(known.version)) === seen?.resourceVersion
+  );
+}
+
+function answerHealth(behaviour: Behaviour): ProbeAnswer {
+  return { kind: "answer", status: behaviour === "unhealthy" ? 500 : 200, body: "", latencyMs: 2 };
+}
+
+function answerPrediction(behaviour: Behaviour): ProbeAnswer {
+  const body = behaviour === "wrong" ? '{"predictions": [NaN]}' : '{"predictions": [0.5]}';
+  return { kind: "answer", status: 200, body, latencyMs: 2 };
+}
+
+interface WorkloadSpec {
+  replicas: number;
+  template: { metadata: { labels: Record<string, string> }; spec: { containers: { image: string }[] } };
+}
+
+const specOf = (object: KubernetesObject | undefined) => object?.["spec"] as WorkloadSpec | undefined;
+const imageOf = (object: KubernetesObject | undefined): string =>
+  specOf(object)?.template.spec.containers[0]?.image ?? "";
+const replicasOf = (object: KubernetesObject): number => specOf(object)?.replicas ?? 0;
+const templateOf = (object: KubernetesObject): string | undefined =>
+  specOf(object)?.template.metadata.labels[LABELS.template];

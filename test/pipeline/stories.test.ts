@@ -1,0 +1,182 @@
+import { describe, expect, it } from "vitest";
+import { createWorld } from "./world.ts";
+
+describe("a promotion", () => {
+  it("is built, rolled out, verified and live", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    const [first] = world.endings();
+    expect(first).toMatchObject({ phase: "Succeeded", model: { version: "1" } });
+    expect(world.target()).toMatchObject({ stable: { model: { version: "1" } }, changing: false });
+    expect(world.cluster.serving()).toBe(world.target()?.stable?.image);
+    expect(world.told.map(({ title }) => title)).toEqual(Array(2).fill("churn-classifier version 1 is live on churn"));
+  });
+
+  it("whose container crashes is rolled back to the stable release", async () => {
+    const world = createWorld({ fates: { "2": "crash" } });
+    await world.deploy("1");
+    const image = world.cluster.serving();
+    await world.deploy("2");
+    expect(world.endings()[1]).toMatchObject({
+      phase: "RolledBack",
+      problem: { code: "container-dead", kind: "failed", evidence: ["Error: the model cannot be read"] },
+      serving: { model: { version: "1" } },
+    });
+    expect(world.cluster.serving()).toBe(image);
+    expect(world.target()?.quarantine).toMatchObject([{ model: { version: "2" } }]);
+  });
+
+  it("whose predictions are not finite is rolled back", async () => {
+    const world = createWorld({ fates: { "2": "wrong" } });
+    await world.deploy("1");
+    await world.deploy("2");
+    expect(world.endings()[1]).toMatchObject({ phase: "RolledBack", problem: { code: "prediction-wrong" } });
+  });
+
+  it("whose build is broken fails and touches nothing on the cluster", async () => {
+    const world = createWorld({ fates: { "2": "build-broken" } });
+    await world.deploy("1");
+    const before = world.cluster.changes().length;
+    await world.deploy("2");
+    expect(world.endings()[1]).toMatchObject({
+      phase: "Failed",
+      changed: false,
+      problem: { code: "build-broken", kind: "failed" },
+    });
+    expect(world.cluster.changes()).toHaveLength(before);
+  });
+
+  it("whose build service is down is tried again under new names and ends errored", async () => {
+    const world = createWorld({ fates: { "1": "build-service" } });
+    await world.deploy("1");
+    expect(world.endings()[0]).toMatchObject({ phase: "Failed", problem: { kind: "errored", code: "build-service" } });
+    expect(new Set(world.builder.builds().map(({ name }) => name)).size).toBe(6);
+  });
+
+  it("below its gate is rejected before anything is built", async () => {
+    const world = createWorld();
+    world.registry.register("churn-classifier", "5", { metrics: { accuracy: 0.85 } });
+    await world.deploy("5");
+    expect(world.endings()[0]).toMatchObject({ phase: "Rejected", problem: { code: "gate-failed" } });
+    expect(world.builder.builds()).toHaveLength(0);
+  });
+
+  it("without the metric is rejected and says so", async () => {
+    const world = createWorld();
+    world.registry.register("churn-classifier", "5", { metrics: {} });
+    await world.deploy("5");
+    expect(world.endings()[0]).toMatchObject({ phase: "Rejected", problem: { code: "gate-unmeasured" } });
+  });
+
+  it("for an alias that points nowhere is recorded as rejected once", async () => {
+    const world = createWorld();
+    await world.promote("77");
+    await world.promote("77", world.now() - 1);
+    await world.run();
+    expect(world.endings()).toMatchObject([{ phase: "Rejected", problem: { code: "pointer-missing" } }]);
+  });
+
+  it("that fails first of all leaves the workload at zero", async () => {
+    const world = createWorld({ fates: { "1": "crash" } });
+    await world.deploy("1");
+    expect(world.endings()[0]).toMatchObject({ phase: "Failed", problem: { code: "container-dead" } });
+    expect(world.cluster.find("Deployment", "churn")).toMatchObject({ spec: { replicas: 0 } });
+  });
+
+  it("that fails first of all leaves the workload as it is when the policy says so", async () => {
+    const world = createWorld({ fates: { "1": "crash" }, policy: { firstFailure: "keep" } });
+    await world.deploy("1");
+    expect(world.endings()[0]).toMatchObject({ phase: "Failed" });
+    expect(world.cluster.find("Deployment", "churn")).toMatchObject({ spec: { replicas: 3 } });
+  });
+
+  it("whose pods never come up is rolled back when its time is over", async () => {
+    const world = createWorld({ fates: { "2": "stuck" } });
+    await world.deploy("1");
+    await world.deploy("2");
+    expect(world.endings()[1]).toMatchObject({ phase: "RolledBack", problem: { code: "timed-out", kind: "errored" } });
+  });
+
+  it("is not rolled out when the stable image is lost", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    world.images.drop(world.target()?.stable?.image.split("@")[1] ?? "");
+    await world.deploy("2");
+    expect(world.endings()[1]).toMatchObject({ phase: "Rejected", changed: false, problem: { code: "stable-lost" } });
+  });
+});
+
+describe("a target", () => {
+  it("takes the same wish twice as one deployment", async () => {
+    const world = createWorld();
+    await world.promote("1", world.now());
+    await world.run();
+    await world.promote("1", world.now() - 60_000);
+    await world.run();
+    expect(world.endings()).toHaveLength(1);
+  });
+
+  it("takes a wish signed after the ending as a new one, and builds nothing again", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    await world.deploy("1");
+    expect(world.endings().map(({ phase }) => phase)).toEqual(["Succeeded", "Succeeded"]);
+    expect(world.builder.builds()).toHaveLength(1);
+  });
+
+  it("supersedes before the first change", async () => {
+    const world = createWorld();
+    await world.promote("1");
+    await world.run(undefined, () => world.builder.builds().length === 1);
+    await world.promote("2");
+    await world.run();
+    expect(world.endings().map(({ phase }) => phase)).toEqual(["Superseded", "Succeeded"]);
+  });
+
+  it("lets newer ones wait after the first change and keeps only the newest", async () => {
+    const world = createWorld();
+    await world.promote("1");
+    await world.run(undefined, () => world.cluster.changes().length > 0);
+    await world.promote("2");
+    await world.run(undefined, () => world.endings().length === 2);
+    await world.promote("3");
+    await world.run();
+    expect(world.endings().map(({ phase }) => phase)).toEqual(["Succeeded", "Superseded", "Succeeded"]);
+    expect(world.target()?.stable?.model.version).toBe("3");
+  });
+
+  it("is held when somebody else changed the workload, and refuses what follows", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    world.cluster.tamper("Deployment", "churn", { "belay.dev/token": "1.1" });
+    await world.deploy("2");
+    await world.deploy("3");
+    expect(world.endings()[1]).toMatchObject({
+      phase: "Failed",
+      changed: false,
+      problem: { code: "foreign-change", kind: "errored" },
+    });
+    expect(world.endings()[2]).toMatchObject({ phase: "Rejected", problem: { code: "held" } });
+  });
+
+  it("does not take a late wish for a version that failed, but takes a new one", async () => {
+    const world = createWorld({ fates: { "2": "crash" } });
+    await world.deploy("1");
+    const early = world.now();
+    await world.deploy("2");
+    await world.deploy("3");
+    await world.promote("2", early);
+    await world.run();
+    expect(world.endings()[3]).toMatchObject({ phase: "Rejected", problem: { code: "quarantined" } });
+    await world.deploy("2");
+    expect(world.endings()[4]).toMatchObject({ phase: "RolledBack" });
+  });
+
+  it("keeps nothing of a candidate that was rolled back", async () => {
+    const world = createWorld({ fates: { "2": "crash" } });
+    await world.deploy("1");
+    const before = world.cluster.objects().map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+    await world.deploy("2");
+    expect(world.cluster.objects().map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual(before);
+  });
+});
