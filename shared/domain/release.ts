@@ -108,6 +108,10 @@ function refuseUnfit(base: readonly KubernetesObject[]): void {
       throw new InvalidManifestError(
         `Secret ${metadata.name}: a release is stored and must hold no secret; refer to one by name.`,
       );
+    if (kind === "HorizontalPodAutoscaler")
+      throw new InvalidManifestError(
+        `HorizontalPodAutoscaler ${metadata.name}: the replicas of a target are the policy's.`,
+      );
     if (kind === "StatefulSet")
       throw new InvalidManifestError(`StatefulSet ${metadata.name}: the workload of a target is a Deployment.`);
   }

@@ -13,7 +13,7 @@ export const EVENTS = [
   "deployment.pruned",
   "message.poisoned",
   "notification.sent",
-  "notification.failed",
+  "notification.told",
   "request.answered",
 ] as const;
 export type EventName = (typeof EVENTS)[number];

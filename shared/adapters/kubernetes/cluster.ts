@@ -1,0 +1,181 @@
+import type { z } from "zod";
+import { PermanentError } from "../../domain/errors.ts";
+import { ANNOTATIONS, LABELS } from "../../domain/release.ts";
+import type { ContainerStatus, PodStatus, WorkloadStatus } from "../../domain/rollout-status.ts";
+import { parseToken } from "../../domain/token.ts";
+import type { Cluster, ObservedObject, OwnedObject } from "../../ports/cluster.ts";
+import { classifyKubeAnswer } from "./classify.ts";
+import { collectionPath, objectPath, PRUNED_KINDS } from "./kinds.ts";
+import type { KubeAnswer, KubeHttp, KubeRequest } from "./kube-http.ts";
+import { anyObject, deployment, objectList, type Pod, podList } from "./schemas.ts";
+
+const CALL_MS = 15_000;
+const MAX_BYTES = 16 * 1024 * 1024;
+const FIELD_MANAGER = "belay";
+/** Applied to an absent object this creates it; on one that is there it never matches, so it is create-only. */
+const CREATE_ONLY = "1";
+/** More pods or leftovers than this are not looked at in one visit. */
+const PAGE = 250;
+
+/** One namespace of one cluster, through its API server. */
+export function createCluster(http: KubeHttp, namespace: string): Cluster {
+  const call = (request: Pick<KubeRequest, "method" | "path" | "signal"> & Partial<KubeRequest>) =>
+    http({ timeoutMs: CALL_MS, maxBytes: MAX_BYTES, ...request });
+  const get = async <T>(
+    what: string,
+    path: string,
+    schema: z.ZodType<T>,
+    signal: AbortSignal,
+  ): Promise<T | undefined> => {
+    const answer = await call({ method: "GET", path, signal });
+    if (answer.status === 404) return undefined;
+    return parse(what, answer, schema);
+  };
+  const pods = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
+  return {
+    read: async (reference, signal) => {
+      const found = await get(describe(reference), objectPath(reference, namespace), anyObject, signal);
+      return found === undefined ? undefined : observe(found.metadata);
+    },
+    apply: async (object, seen, signal) => {
+      const precondition =
+        seen === undefined
+          ? { resourceVersion: CREATE_ONLY }
+          : { uid: seen.uid, resourceVersion: seen.resourceVersion };
+      const answer = await call({
+        method: "PATCH",
+        path: `${objectPath(object, namespace)}?fieldManager=${FIELD_MANAGER}&fieldValidation=Strict`,
+        contentType: "application/apply-patch+yaml",
+        body: JSON.stringify({ ...object, metadata: { ...object.metadata, ...precondition } }),
+        signal,
+      });
+      if (answer.status === 200 || answer.status === 201) return "applied";
+      const error = classifyKubeAnswer(`Applying ${describe(object)}`, answer);
+      if (answer.status === 409 && error.name === "TransientError") return "conflict";
+      throw error;
+    },
+    remove: async ({ reference, uid, resourceVersion }, signal) => {
+      const answer = await call({
+        method: "DELETE",
+        path: objectPath(reference, namespace),
+        contentType: "application/json",
+        body: JSON.stringify({ propagationPolicy: "Background", preconditions: { uid, resourceVersion } }),
+        signal,
+      });
+      if (answer.status >= 300 && answer.status !== 404 && answer.status !== 409)
+        throw classifyKubeAnswer(`Removing ${describe(reference)}`, answer);
+    },
+    listOwned: async (target, signal) => {
+      const selector = `labelSelector=${encodeURIComponent(`${LABELS.target}=${target}`)}&limit=${PAGE}`;
+      const lists = await Promise.all(
+        PRUNED_KINDS.map(async ({ apiVersion, kind }) => {
+          const path = `${collectionPath(apiVersion, kind, namespace)}?${selector}`;
+          const list = await get(`Listing ${kind}`, path, objectList, signal);
+          return (list?.items ?? []).map(
+            ({ metadata }): OwnedObject => ({
+              ...observe(metadata),
+              reference: { apiVersion, kind, metadata: { name: metadata.name, namespace } },
+            }),
+          );
+        }),
+      );
+      return lists.flat();
+    },
+    workload: async (name, signal) => {
+      const reference = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name } };
+      const found = await get(describe(reference), objectPath(reference, namespace), deployment, signal);
+      return found === undefined ? undefined : toWorkloadStatus(found);
+    },
+    pods: async (template, signal) => {
+      const selector = encodeURIComponent(`${LABELS.template}=${template}`);
+      const list = await get("Listing pods", `${pods}?labelSelector=${selector}&limit=${PAGE}`, podList, signal);
+      return (list?.items ?? []).map(toPodStatus);
+    },
+    lastLines: async (pod, container, lines, signal) => {
+      const read = async (previous: boolean) => {
+        const query = `container=${encodeURIComponent(container)}&tailLines=${lines}&previous=${previous}`;
+        return call({
+          method: "GET",
+          path: `${pods}/${encodeURIComponent(pod)}/log?${query}`,
+          maxBytes: 1024 * 1024,
+          signal,
+        });
+      };
+      // A container that restarted says why in its previous instance; one that never ran has none.
+      const previous = await read(true);
+      const answer = previous.status === 200 && previous.body.trim() !== "" ? previous : await read(false);
+      if (answer.status !== 200) throw classifyKubeAnswer(`The log of ${pod}`, answer);
+      return answer.body
+        .split("\n")
+        .filter((line) => line !== "")
+        .slice(-lines);
+    },
+    ping: async (signal) => {
+      const answer = await call({ method: "GET", path: "/version", signal });
+      if (answer.status !== 200) throw classifyKubeAnswer("The API server's version", answer);
+    },
+  };
+}
+
+function parse<T>(what: string, answer: KubeAnswer, schema: z.ZodType<T>): T {
+  if (answer.status !== 200) throw classifyKubeAnswer(what, answer);
+  let body: unknown;
+  try {
+    body = JSON.parse(answer.body);
+  } catch {
+    throw new PermanentError("bad-answer", `${what}: the API server's answer is not JSON.`);
+  }
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new PermanentError(
+    "bad-answer",
+    `${what}: the API server's answer is not understood at ${issue?.path.join(".")}.`,
+  );
+}
+
+function describe({ kind, metadata }: { kind: string; metadata: { name: string } }): string {
+  return `${kind} ${metadata.name}`;
+}
+
+function observe({ uid, resourceVersion, annotations, labels }: z.infer<typeof anyObject>["metadata"]): ObservedObject {
+  return { uid, resourceVersion, labels, token: parseToken(annotations[ANNOTATIONS.token] ?? "") };
+}
+
+function toWorkloadStatus({ metadata, spec, status }: z.infer<typeof deployment>): WorkloadStatus {
+  const progressing = status.conditions.find(({ type }) => type === "Progressing");
+  return {
+    name: metadata.name,
+    generation: metadata.generation,
+    observedGeneration: status.observedGeneration,
+    specReplicas: spec.replicas,
+    replicas: status.replicas,
+    updatedReplicas: status.updatedReplicas,
+    availableReplicas: status.availableReplicas,
+    ...(progressing === undefined ? {} : { progressing: { reason: progressing.reason, message: progressing.message } }),
+  };
+}
+
+function toPodStatus({ metadata, status }: Pod): PodStatus {
+  return {
+    name: metadata.name,
+    ready: status.conditions.some((condition) => condition.type === "Ready" && condition.status === "True"),
+    terminating: metadata.deletionTimestamp !== undefined,
+    containers: [...status.initContainerStatuses, ...status.containerStatuses].map(toContainerStatus),
+  };
+}
+
+function toContainerStatus({
+  name,
+  restartCount,
+  state,
+  lastState,
+}: Pod["status"]["containerStatuses"][number]): ContainerStatus {
+  const terminated = state.terminated ?? lastState.terminated;
+  return {
+    name,
+    restarts: restartCount,
+    ...(state.waiting === undefined ? {} : { waiting: state.waiting }),
+    ...(terminated === undefined ? {} : { terminated }),
+  };
+}

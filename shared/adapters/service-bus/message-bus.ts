@@ -1,0 +1,78 @@
+import {
+  isServiceBusError,
+  type ServiceBusClient,
+  type ServiceBusMessage,
+  type ServiceBusSender,
+} from "@azure/service-bus";
+import { PermanentError, TransientError } from "../../domain/errors.ts";
+import type { MessageBus, OutgoingMessage } from "../../ports/message-bus.ts";
+
+/** One send may take this long; a webhook must be answered within 5 s. */
+const SEND_MS = 4_000;
+
+/** Codes after which the same send would be refused again. */
+const PERMANENT = new Set(["MessagingEntityNotFound", "MessageSizeExceeded", "MessagingEntityDisabled"]);
+
+/** Sends through Azure Service Bus: one client, one cached sender a queue. */
+export function createServiceBus(openClient: () => Promise<ServiceBusClient>): MessageBus {
+  const senders = new Map<string, Promise<ServiceBusSender>>();
+  const senderOf = (queue: string) => {
+    const known = senders.get(queue);
+    if (known !== undefined) return known;
+    const opened = openClient().then((client) => client.createSender(queue));
+    senders.set(queue, opened);
+    opened.catch(() => senders.delete(queue));
+    return opened;
+  };
+  return {
+    send: async (messages, signal) => {
+      const limit = AbortSignal.timeout(SEND_MS);
+      const abortSignal = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+      for (const [queue, group] of groupByQueue(messages)) {
+        try {
+          const sender = await within(senderOf(queue), abortSignal);
+          await within(sender.sendMessages(group.map(toServiceBusMessage), { abortSignal }), abortSignal);
+        } catch (error) {
+          throw classifyBusError(error);
+        }
+      }
+    },
+  };
+}
+
+/** The SDK does not heed an abort everywhere; waiting ends all the same, and sending again is harmless. */
+function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+function groupByQueue(messages: readonly OutgoingMessage[]): ReadonlyMap<string, readonly OutgoingMessage[]> {
+  return Map.groupBy(messages, ({ queue }) => queue);
+}
+
+function toServiceBusMessage({ id, body, at }: OutgoingMessage): ServiceBusMessage {
+  return {
+    messageId: id,
+    body,
+    contentType: "application/json",
+    ...(at === undefined || at <= Date.now() ? {} : { scheduledEnqueueTimeUtc: new Date(at) }),
+  };
+}
+
+/** The bus's error as ours, by code; the number in its text is not to be relied on. */
+export function classifyBusError(error: unknown): Error {
+  if (!isServiceBusError(error))
+    return new TransientError("unreachable", "The Service Bus gave no answer.", { cause: error });
+  if (PERMANENT.has(error.code))
+    return new PermanentError("configuration-wrong", `The Service Bus refused a message: ${error.code}.`);
+  if (error.code === "UnauthorizedAccess")
+    return new TransientError(
+      "access-denied",
+      "The Service Bus refused access: give the app's identity the role Azure Service Bus Data Sender on the namespace.",
+    );
+  return new TransientError("unreachable", `The Service Bus did not take a message: ${error.code}.`);
+}

@@ -1,0 +1,33 @@
+import { boundedFetch } from "../adapters/http/bounded-fetch.ts";
+import type { Notifier } from "../ports/notifier.ts";
+import { checkTaken } from "./check-taken.ts";
+
+/** Longest text of one Slack section block. */
+const MAX_TEXT = 3_000;
+
+/** Posts each ending to a Slack incoming webhook. https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks */
+export function createSlackNotifier(address: URL): Notifier {
+  return {
+    notify: async ({ title, lines, deployment }, signal) => {
+      const text = `*${plain(title)}*\n${lines.map(plain).join("\n")}`.slice(0, MAX_TEXT);
+      const blocks = [
+        { type: "section", text: { type: "mrkdwn", text } },
+        { type: "context", elements: [{ type: "mrkdwn", text: `Deployment ${plain(deployment)}` }] },
+      ];
+      const answer = await boundedFetch(address, "Slack", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ text: plain(title), blocks }),
+        timeoutMs: 10_000,
+        maxBytes: 64 * 1024,
+        signal,
+      });
+      checkTaken("Slack", answer);
+    },
+  };
+}
+
+/** Slack reads these three as markup; names from the registry must not mention anybody. */
+function plain(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
