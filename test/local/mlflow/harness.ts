@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { z } from "zod";
+import type { Clock } from "../../../infra/local/mlflow/clock.ts";
 import { createMlflowServer, type MlflowServer, type MlflowServerOptions } from "../../../infra/local/mlflow/server.ts";
 
 /** An answer as a test looks at it: parsed where it is JSON, text otherwise. */
@@ -73,4 +74,18 @@ export async function withServer<T>(
   } finally {
     await server.close();
   }
+}
+
+/** Sleeping moves this clock and takes no time; the 30 s limit of an attempt never passes. */
+export function createVirtualClock(start: number): Clock {
+  let now = start;
+  return {
+    now: () => now,
+    async sleep(milliseconds, signal) {
+      if (milliseconds === 30_000) {
+        await new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("over"))));
+      }
+      now += milliseconds;
+    },
+  };
 }
