@@ -126,7 +126,5 @@ function missingModel(promotion: Promotion): ModelVersion {
     version: promotion.version ?? "unknown",
     createdAt: 0,
     status: "MISSING",
-    aliases: [],
-    tags: {},
   };
 }

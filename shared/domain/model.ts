@@ -16,9 +16,6 @@ export interface ModelVersion extends ModelIdentity {
   runId?: string;
   /** The logged model of MLflow 3, taken from the version's source. */
   modelId?: string;
-  /** Aliases that point to this version, where the registry said so. */
-  aliases: readonly string[];
-  tags: Readonly<Record<string, string>>;
 }
 
 /** Equal for the same version and for nothing else. */

@@ -18,7 +18,7 @@ function deployment(target: string, generation: number, sequence = 1): Running {
       wishedAt: 1,
       origin: { kind: "webhook", deliveryId: "d", event: "e" },
     },
-    model: { name: "a'b\n😀", version: "1", createdAt: 1, status: "READY", aliases: [], tags: {} },
+    model: { name: "a'b\n😀", version: "1", createdAt: 1, status: "READY" },
     policyId: "p",
     notify: ["log"],
     createdAt: 1_790_000_000_000 + generation,

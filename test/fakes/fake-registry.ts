@@ -4,6 +4,7 @@ import type { ModelRegistry } from "../../shared/ports/model-registry.ts";
 
 export interface FakeModel {
   version: ModelVersion;
+  tags: Readonly<Record<string, string>>;
   metrics: Readonly<Record<string, number>>;
   inputExample?: unknown;
   artifacts: Readonly<Record<string, string>>;
@@ -14,7 +15,7 @@ export interface FakeRegistry extends ModelRegistry {
   register(
     name: string,
     version: string,
-    model?: Partial<Omit<FakeModel, "version">> & { status?: string },
+    model?: Partial<Omit<FakeModel, "version" | "tags">> & { status?: string },
   ): ModelVersion;
   setAlias(name: string, alias: string, version: string): void;
   setTag(name: string, version: string, key: string, value: string): void;
@@ -44,28 +45,22 @@ export function createFakeRegistry(): FakeRegistry {
         version,
         createdAt: 1_000 + Number(version),
         status,
-        aliases: [],
-        tags: {},
         runId: `run-${version}`,
       };
-      models.set(`${name}|${version}`, { version: made, metrics, inputExample, artifacts });
+      models.set(`${name}|${version}`, { version: made, tags: {}, metrics, inputExample, artifacts });
       return made;
     },
     setAlias: (name, alias, version) => void aliases.set(`${name}|${alias}`, version),
     setTag: (name, version, key, value) => {
       const model = find(name, version);
-      if (model !== undefined)
-        models.set(`${name}|${version}`, {
-          ...model,
-          version: { ...model.version, tags: { ...model.version.tags, [key]: value } },
-        });
+      if (model !== undefined) models.set(`${name}|${version}`, { ...model, tags: { ...model.tags, [key]: value } });
     },
     resolve: async (name, pointer) => {
       switch (pointer.kind) {
         case "alias":
           return find(name, aliases.get(`${name}|${pointer.alias}`) ?? "")?.version;
         case "tag":
-          return newest(name, ({ version }) => version.tags[pointer.key] === pointer.value);
+          return newest(name, ({ tags }) => tags[pointer.key] === pointer.value);
         case "newest":
           return newest(name, () => true);
         default:
