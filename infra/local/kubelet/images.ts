@@ -60,7 +60,7 @@ export type ImageStoreOptions = {
   readonly signal: AbortSignal;
 };
 
-/** Images below `directory`, each unpacked once; a registry on this machine is asked over http unless told otherwise. */
+/** Images below `directory`, each unpacked once. Unless told otherwise, a registry on this machine without a `ca` is asked over http. */
 export function createImageStore(options: ImageStoreOptions): ImageStore {
   const present = new Map<string, UnpackedImage>();
   const pulling = new Map<string, Promise<UnpackedImage>>();
@@ -86,8 +86,8 @@ async function pullInto(
   { registry, repository, reference }: ImageReference,
   { directory: parent, pull, scheme, ca, signal }: ImageStoreOptions,
 ): Promise<UnpackedImage> {
-  const isLocal = /^(?:127\.|localhost(?::|$))/.test(registry);
-  const url = `${scheme ?? (isLocal ? "http" : "https")}://${registry}`;
+  const isPlain = ca === undefined && /^(?:127\.|localhost(?::|$))/.test(registry);
+  const url = `${scheme ?? (isPlain ? "http" : "https")}://${registry}`;
   const fresh = join(parent, randomUUID());
   await mkdir(fresh, { recursive: true });
   try {

@@ -18,11 +18,11 @@ export type KubeletOptions = {
   readonly nodeName?: string;
   /** An IPv4 network of /8 to /24 whose addresses are this machine's; default 127.77.0.0/16. */
   readonly podNetwork?: string;
-  /** Default http for registries on this machine, https for others. */
+  /** Default http for registries on this machine when no `ca` is given, https for all others. */
   readonly registryScheme?: "http" | "https";
   /** PEM of the authority behind the registry's certificate. */
   readonly ca?: string;
-  /** Where images and pods are unpacked; default the OS temp directory. Must not lie below a folder with a package.json. */
+  /** Where images and pods are unpacked; default the OS temp directory. */
   readonly directory?: string;
   /** The first wait of the restart and pull back-off; default 10. */
   readonly initialBackOffSeconds?: number;

@@ -34,9 +34,8 @@ export async function registerNode(client: ClusterClient, facts: NodeFacts): Pro
   const { core, coordination } = client;
   const { name } = facts;
   const since = new Date();
-  await core.createNode({ body: nodeObject(facts, since) }).catch((error: unknown) => {
-    if (!isRefusal(error, 409)) throw error;
-  });
+  await unlessThere(core.createNode({ body: nodeObject(facts, since) }));
+  await unlessThere(core.createNamespace({ body: { metadata: { name: LEASE_NAMESPACE } } }));
   const update = () => {
     const options = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
     return core.patchNodeStatus({ name, body: { status: nodeStatus(facts, since, new Date()) } }, options);
@@ -54,6 +53,12 @@ export async function registerNode(client: ClusterClient, facts: NodeFacts): Pro
       await core.deleteNode({ name });
     },
   };
+}
+
+async function unlessThere(creation: Promise<unknown>): Promise<void> {
+  await creation.catch((error: unknown) => {
+    if (!isRefusal(error, 409)) throw error;
+  });
 }
 
 async function renewLease({ coordination }: ClusterClient, name: string): Promise<void> {

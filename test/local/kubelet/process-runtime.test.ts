@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
 import { access, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +11,7 @@ import {
   type ProcessRuntime,
   type RunningProcess,
 } from "../../../infra/local/kubelet/process-runtime.ts";
+import { isAlive } from "./alive.ts";
 
 const RUNTIME = join(import.meta.dirname, "../../../infra/local/kubelet/process-runtime.ts");
 const SLEEP = "setInterval(() => {}, 1000);";
@@ -33,20 +33,6 @@ afterEach(async () => {
 
 function script(code: string, more: Partial<ProcessSpec> = {}): ProcessSpec {
   return { command: process.execPath, args: ["-e", code], cwd: directory, env: {}, ...more };
-}
-
-/** A process that has ended, but that nobody has asked for its exit code yet, is not alive. */
-function isAlive(pid: number): boolean {
-  if (process.platform === "linux") {
-    const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : "";
-    return stat !== "" && !/\) [ZX] /.test(stat);
-  }
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function childOf(process: RunningProcess): Promise<number> {
