@@ -1,0 +1,121 @@
+import {
+  ApiException,
+  AppsV1Api,
+  CoreV1Api,
+  KubeConfig,
+  PatchStrategy,
+  setHeaderOptions,
+  type V1Deployment,
+  type V1Pod,
+} from "@kubernetes/client-node";
+import {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  createControlPlane,
+} from "../../../infra/local/kubernetes/control-plane.ts";
+
+/** A listening control plane, the unmodified client's APIs for it, and plain HTTP. */
+export interface Cluster {
+  plane: ControlPlane;
+  config: KubeConfig;
+  core: CoreV1Api;
+  apps: AppsV1Api;
+  /** One raw request; the answer's body as parsed JSON, or text. */
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/** What came back. */
+export interface Answer {
+  code: number;
+  body: unknown;
+  headers: Headers;
+}
+
+/** Starts a control plane for one test file. */
+export async function startCluster(options: ControlPlaneOptions = {}): Promise<Cluster> {
+  const plane = createControlPlane(options);
+  await plane.listen();
+  const config = new KubeConfig();
+  config.loadFromString(plane.kubeconfig());
+  const call: Cluster["call"] = async (method, path, body, headers = {}) => {
+    const answer = await fetch(`${plane.url}${path}`, {
+      method,
+      headers: { "content-type": "application/json", ...headers },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    const json = answer.headers.get("content-type")?.includes("json") === true;
+    return { code: answer.status, body: json ? JSON.parse(text) : text, headers: answer.headers };
+  };
+  return {
+    plane,
+    config,
+    core: config.makeApiClient(CoreV1Api),
+    apps: config.makeApiClient(AppsV1Api),
+    call,
+    close: () => plane.close(),
+  };
+}
+
+/** The option that makes a patch a server-side apply. */
+export const asApply = setHeaderOptions("Content-Type", PatchStrategy.ServerSideApply);
+
+/** Waits until `look` gives something, at most five seconds. */
+export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+  const end = Date.now() + 5_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** The Status of a refused call. */
+export async function refusal(call: Promise<unknown>): Promise<{ code: number; reason: string; message: string }> {
+  try {
+    await call;
+  } catch (error) {
+    if (!(error instanceof ApiException)) throw error;
+    const { reason, message } = typeof error.body === "string" ? JSON.parse(error.body) : error.body;
+    return { code: error.code, reason, message };
+  }
+  throw new Error("the call was not refused");
+}
+
+/** A small Deployment. */
+export function deployment(name: string, spec: Partial<V1Deployment["spec"]> = {}, image = "app:1"): V1Deployment {
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name },
+    spec: {
+      replicas: 3,
+      selector: { matchLabels: { app: name } },
+      template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "app", image }] } },
+      ...spec,
+    },
+  };
+}
+
+/** Joins a ready node. */
+export async function joinNode({ core }: Cluster, name = "node-1"): Promise<void> {
+  await core.createNode({ body: { metadata: { name } } });
+  await core.replaceNodeStatus({
+    name,
+    body: { metadata: { name }, status: { conditions: [{ type: "Ready", status: "True" }] } },
+  });
+}
+
+/** Says what a kubelet says of a pod. */
+export async function report({ core }: Cluster, pod: V1Pod, ready: boolean, podIP = "127.0.0.1"): Promise<void> {
+  const { name = "", namespace = "" } = pod.metadata ?? {};
+  const now = new Date();
+  const condition = { type: "Ready", status: ready ? "True" : "False", lastTransitionTime: now };
+  await core.replaceNamespacedPodStatus({
+    name,
+    namespace,
+    body: { metadata: { name }, status: { phase: "Running", podIP, conditions: [condition] } },
+  });
+}
