@@ -95,7 +95,8 @@ export function createContainerRegistry(options: ContainerRegistryOptions = {}):
   ): Promise<void> {
     const method = request.method ?? "GET";
     response.setHeader("docker-distribution-api-version", "registry/2.0");
-    const { pathname, searchParams: query } = new URL(request.url ?? "/", "http://registry");
+    const base = "http://registry";
+    const { pathname, searchParams: query } = URL.parse(request.url ?? "/", base) ?? new URL(base);
     const exchange = { request, response, method, path: pathname, query };
     try {
       const decoded = { ...exchange, path: decode(pathname) };

@@ -194,6 +194,19 @@ describe("tokens", () => {
     expect((await properties(await accessToken(scope))).status).toBe(status);
   });
 
+  test.each([
+    ["GET", "_tags/unknown", undefined, 404, "TAG_UNKNOWN"],
+    ["GET", "_tags?orderby=timedesc", undefined, 501, "UNSUPPORTED"],
+    ["PATCH", "_tags/v1", "{", 400, "INVALID_PARAMETER"],
+    ["PATCH", "_tags/v1", '{"deleteEnabled":"no"}', 400, "INVALID_PARAMETER"],
+    ["PATCH", "_tags/v1", '{"other":true}', 400, "INVALID_PARAMETER"],
+  ])("%s %s with %s is answered %i", async (method, path, body, status, code) => {
+    const token = await accessToken("repository:models/tokens:metadata_read,metadata_write");
+    const headers = { authorization: `Bearer ${token}` };
+    const answer = await ask(`/acr/v1/models%2Ftokens/${path}`, { method, headers, ...(body && { body }) });
+    expect([answer.status, await answer.text()]).toEqual([status, expect.stringContaining(code)]);
+  });
+
   test("a token is valid for its time only", async () => {
     const token = await accessToken("repository:models/tokens:metadata_read");
     const refresh = await exchange();

@@ -1,3 +1,4 @@
+import { get, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createContainerRegistry } from "../../../infra/local/container-registry/container-registry.ts";
 import { digestOf, MEDIA_TYPES } from "../../../infra/local/container-registry/image-format.ts";
@@ -47,6 +48,7 @@ describe("blobs", () => {
     const state = await ask(location);
     expect([state.status, state.headers.get("range")]).toEqual([204, "0-5"]);
 
+    expect((await ask(location, { method: "POST" })).status).toBe(405);
     expect((await chunk(" registry", "6-14")).status).toBe(202);
     expect((await ask(`${location}?digest=${helloDigest}`, { method: "PUT" })).status).toBe(201);
     expect((await ask(`/v2/blobs/chunked/blobs/${helloDigest}`, { method: "HEAD" })).status).toBe(200);
@@ -178,6 +180,15 @@ describe("manifests", () => {
     expect([answer.status, await codeOf(answer)]).toEqual([status, code]);
   });
 
+  test("a manifest that is not JSON is refused", async () => {
+    const answer = await ask("/v2/models/refused/manifests/v1", {
+      method: "PUT",
+      headers: { "content-type": MEDIA_TYPES.manifest },
+      body: "{",
+    });
+    expect(await codeOf(answer)).toBe("MANIFEST_INVALID");
+  });
+
   test("a manifest that says another type than its header is refused", async () => {
     const answer = await ask("/v2/models/refused/manifests/v1", {
       method: "PUT",
@@ -255,6 +266,15 @@ describe("what it does not do", () => {
     const answer = await ask(path, { method });
     expect([answer.status, await codeOf(answer)]).toEqual([status, code]);
   });
+});
+
+test("a path that is no path is answered, too", async () => {
+  const { port } = new URL(registry.url);
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    get({ host: "127.0.0.1", port, path: "//" }, resolve).on("error", reject);
+  });
+  answer.resume();
+  expect(answer.statusCode).toBe(501);
 });
 
 test("what is stored and what was asked can be looked at", async () => {

@@ -41,14 +41,17 @@ export async function pushImage(
   config: Record<string, unknown> = {},
 ) {
   const descriptors = [];
+  const diffIds: string[] = [];
   for (const entries of layers) {
-    descriptors.push(await pushBlob(url, repository, MEDIA_TYPES.layerGzip, gzipSync(await tarOf(entries))));
+    const archive = await tarOf(entries);
+    descriptors.push(await pushBlob(url, repository, MEDIA_TYPES.layerGzip, gzipSync(archive)));
+    diffIds.push(digestOf(archive));
   }
   const text = JSON.stringify({
     architecture: process.arch === "x64" ? "amd64" : process.arch,
     os: "linux",
     config,
-    rootfs: { type: "layers", diff_ids: [] },
+    rootfs: { type: "layers", diff_ids: diffIds },
   });
   const manifest = {
     schemaVersion: 2,

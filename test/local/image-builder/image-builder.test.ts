@@ -10,7 +10,7 @@ import { createContainerRegistry } from "../../../infra/local/container-registry
 import { digestOf } from "../../../infra/local/container-registry/image-format.ts";
 import { pullImage } from "../../../infra/local/container-registry/pull.ts";
 import { type BuildOptions, createImageBuilder } from "../../../infra/local/image-builder/image-builder.ts";
-import { type Entry, tarOf } from "../container-registry/push-image.ts";
+import { type Entry, pushImage, tarOf } from "../container-registry/push-image.ts";
 
 const registry = createContainerRegistry();
 const builder = createImageBuilder();
@@ -202,6 +202,24 @@ describe("FROM an image of the registry", () => {
     ]);
   });
 
+  test("what its later layers took away is no directory any more", async () => {
+    await pushImage(registry.url, "bases/raw", "1", [
+      [
+        { name: "gone/", type: "directory" },
+        { name: "emptied/sub/", type: "directory" },
+        { name: "kept/", type: "directory" },
+      ],
+      [
+        { name: ".wh.gone", content: "" },
+        { name: "emptied/.wh..wh..opq", content: "" },
+      ],
+    ]);
+    await build(["FROM bases/raw:1", "COPY f /gone", "COPY f /emptied/sub", "COPY f /kept"], { f: "f" });
+    const { directory } = await pull();
+    expect(await namesIn(directory)).toEqual(["emptied", "emptied/sub", "gone", "kept", "kept/f"]);
+    expect((await stat(join(directory, "emptied/sub"))).isFile()).toBe(true);
+  });
+
   test("it may be named by digest and with the registry's address", async () => {
     const digest = registry.repositories().find(({ name }) => name === "bases/node")?.tags["24"];
     await build([`FROM ${registry.loginServer}/bases/node@${digest}`, "USER me"]);
@@ -251,7 +269,8 @@ describe("COPY", () => {
   test("what .dockerignore excludes is not copied", async () => {
     await build(["FROM scratch", "COPY . /"], {
       ...files,
-      ".dockerignore": "**/*.md\nsrc/b.txt\nDockerfile\n.dockerignore\n!src/sub/c.md\n",
+      "data/big.csv": "1,2",
+      ".dockerignore": "**/*.md\nsrc/b.txt\nDockerfile\n.dockerignore\ndata\n!src/sub/c.md\n",
     });
     expect(await namesIn((await pull()).directory)).toEqual(["src", "src/a.txt", "src/sub", "src/sub/c.md", "top.txt"]);
     await expect(
