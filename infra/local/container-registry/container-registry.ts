@@ -82,6 +82,9 @@ export function createContainerRegistry(options: ContainerRegistryOptions = {}):
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(port, "127.0.0.1", resolve);
+    }).catch(async (error: unknown) => {
+      await rm(directory, { recursive: true });
+      throw error;
     });
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("the container registry has no port");
@@ -133,7 +136,8 @@ export function createContainerRegistry(options: ContainerRegistryOptions = {}):
       server.close(() => resolve());
       server.closeAllConnections();
     });
-    await rm(directory, { recursive: true, force: true });
+    // An upload that was cut off may still be closing its file.
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
   }
 
   return {

@@ -1,5 +1,8 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { get, type IncomingMessage } from "node:http";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createContainerRegistry } from "../../../infra/local/container-registry/container-registry.ts";
 import { digestOf, MEDIA_TYPES } from "../../../infra/local/container-registry/image-format.ts";
 import { pushBlob, pushImage, putManifest } from "./push-image.ts";
@@ -297,4 +300,18 @@ test("a registry that is closed can be opened again, and is empty", async () => 
   await other.listen();
   expect(other.repositories()).toEqual([]);
   await other.close();
+});
+
+test("a port that is taken is told, and nothing is left behind", async () => {
+  const temporary = await mkdtemp(join(tmpdir(), "taken-port-"));
+  vi.stubEnv("TMPDIR", temporary);
+  const other = createContainerRegistry();
+  await expect(other.listen(Number(new URL(registry.url).port))).rejects.toThrow("EADDRINUSE");
+  expect(await readdir(temporary)).toEqual([]);
+  await other.listen();
+  expect(await readdir(temporary)).toHaveLength(1);
+  await other.close();
+  expect(await readdir(temporary)).toEqual([]);
+  vi.unstubAllEnvs();
+  await rm(temporary, { recursive: true });
 });
