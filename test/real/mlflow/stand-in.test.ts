@@ -47,7 +47,8 @@ describe.each(KINDS)("%s", (_, start) => {
     await client.logArtifacts(run, "model", { MLmodel: MLMODEL, "data/weights é.bin": WEIGHTS });
     await client.createModelVersion(MODEL, run, "model");
     await client.createModelVersion(MODEL, run, "model");
-  });
+    // The first run installs MLflow, which takes minutes on a slow network.
+  }, 900_000);
 
   afterAll(() => stop?.());
 
