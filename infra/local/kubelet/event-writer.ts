@@ -3,12 +3,13 @@ import { type CoreV1Api, PatchStrategy, setHeaderOptions } from "@kubernetes/cli
 import type { EventWriter } from "./container.ts";
 import type { PodIdentity } from "./pod-identity.ts";
 
-/** Events of one pod; a repeated one raises the count of the first, as a kubelet's do. An event that cannot be written is only logged. */
+/** Events of one pod, until the signal; a repeated one raises the count of the first. An event that cannot be written is only logged. */
 export function createEventWriter(
   core: CoreV1Api,
   pod: PodIdentity,
   nodeName: string,
   log: (message: string) => void,
+  signal: AbortSignal,
 ): EventWriter {
   const { name, namespace, uid } = pod;
   const seen = new Map<string, { eventName: string; count: number }>();
@@ -36,7 +37,7 @@ export function createEventWriter(
   return (type, reason, message) => {
     const at = new Date();
     queue = queue
-      .then(() => write(type, reason, message, at))
+      .then(() => (signal.aborted ? undefined : write(type, reason, message, at)))
       .catch((error: unknown) => log(`event ${reason} of ${namespace}/${name}: ${error}`));
   };
 }

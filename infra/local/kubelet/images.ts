@@ -93,8 +93,11 @@ async function pullInto(
   try {
     const { digest, config } = await pull({ url, repository, reference, directory: fresh, ca, signal });
     const directory = join(parent, digest.replace(":", "-"));
-    if (await isThere(directory)) await rm(fresh, { recursive: true });
-    else await rename(fresh, directory);
+    await rename(fresh, directory).catch(async (error: unknown) => {
+      // Another reference to the same image was faster.
+      if (!(await isThere(directory))) throw error;
+      await rm(fresh, { recursive: true });
+    });
     return { directory, imageID: `${registry}/${repository}@${digest}`, process: config };
   } catch (error) {
     await rm(fresh, { recursive: true, force: true });

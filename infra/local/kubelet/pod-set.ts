@@ -20,6 +20,7 @@ export function createPodSet(deps: PodSetDeps): PodSet {
   const { addresses, log } = deps;
   const pods = new Map<string, Pod>();
   const endings = new Set<Promise<void>>();
+  const stopping = new AbortController();
 
   function track(ending: Promise<void>): void {
     const settled = ending.catch((error: unknown) => log(`pod: ${error instanceof Error ? error.stack : error}`));
@@ -31,7 +32,7 @@ export function createPodSet(deps: PodSetDeps): PodSet {
     const phase = pod.status?.phase;
     if (pod.metadata?.deletionTimestamp) {
       // It was over already, or was left by an earlier kubelet: there are no processes to end.
-      track(createPodWriter(deps.core, podIdentity(pod), log).remove());
+      track(createPodWriter(deps.core, podIdentity(pod), log, stopping.signal).remove());
       return;
     }
     if (phase === "Succeeded" || phase === "Failed") return;
@@ -74,6 +75,7 @@ export function createPodSet(deps: PodSetDeps): PodSet {
     },
     findLog: (namespace, pod, container, isPrevious) => pods.get(`${namespace}/${pod}`)?.log(container, isPrevious),
     async stop() {
+      stopping.abort();
       for (const [key, pod] of pods) drop(key, pod);
       await Promise.all(endings);
     },

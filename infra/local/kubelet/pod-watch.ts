@@ -49,14 +49,22 @@ async function listOnce({ client, changes }: Options, fieldSelector: string): Pr
 }
 
 /** Watches from a version until the connection ends; resolves with the last version seen, rejects when the server refuses. */
-async function watchOnce({ client, changes, signal }: Options, fieldSelector: string, from: string): Promise<string> {
+async function watchOnce(
+  { client, changes, signal, log }: Options,
+  fieldSelector: string,
+  from: string,
+): Promise<string> {
   let version = from;
   let refusal: Error | undefined;
   const over = Promise.withResolvers<unknown>();
   const event = (type: string, object: V1Pod & { message?: string }) => {
-    if (type === "ERROR") refusal = new Error(object.message ?? "the server ended the watch");
-    else if (type === "DELETED") changes.deleted(object);
-    else if (type !== "BOOKMARK") changes.changed(object);
+    try {
+      if (type === "ERROR") refusal = new Error(object.message ?? "the server ended the watch");
+      else tell(changes, type, object);
+    } catch (error) {
+      // The client library drops what its callback throws.
+      log(`pods: ${error instanceof Error ? error.stack : error}`);
+    }
     version = object.metadata?.resourceVersion ?? version;
   };
   const query = { fieldSelector, resourceVersion: from, allowWatchBookmarks: true };
@@ -70,4 +78,9 @@ async function watchOnce({ client, changes, signal }: Options, fieldSelector: st
   const isQuiet = error instanceof Error && error.name === "TimeoutError";
   if (error && !isQuiet && !signal.aborted) throw error;
   return version;
+}
+
+function tell(changes: PodChanges, type: string, pod: V1Pod): void {
+  if (type === "DELETED") changes.deleted(pod);
+  else if (type !== "BOOKMARK") changes.changed(pod);
 }

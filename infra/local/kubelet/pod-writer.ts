@@ -8,14 +8,16 @@ export type PodWriter = {
   set(status: V1PodStatus): void;
   /** Waits for the last status to be written, then deletes the object; a newer pod of the same name is left alone. */
   remove(): Promise<void>;
-  /** Ends writing; nothing more is sent. */
-  close(): void;
 };
 
-export function createPodWriter(core: CoreV1Api, pod: PodIdentity, log: (message: string) => void): PodWriter {
+/** Nothing more is sent after the signal. */
+export function createPodWriter(
+  core: CoreV1Api,
+  pod: PodIdentity,
+  log: (message: string) => void,
+  signal: AbortSignal,
+): PodWriter {
   const { name, namespace, uid } = pod;
-  const closed = new AbortController();
-  const { signal } = closed;
   let wanted: string | undefined;
   let written: string | undefined;
   let writing: Promise<void> | undefined;
@@ -58,7 +60,6 @@ export function createPodWriter(core: CoreV1Api, pod: PodIdentity, log: (message
       };
       await retry(deletion, signal, failed);
     },
-    close: () => closed.abort(),
   };
 }
 

@@ -46,8 +46,9 @@ export function startPod(pod: V1Pod, deps: PodDeps, ended: () => void): Pod {
   const { podIP, hostIP, directory } = deps;
   const facts = { pod, podIP, hostIP };
   const sources = createSources(deps.core, identity, spec.serviceAccountName ?? "default");
-  const event = createEventWriter(deps.core, identity, deps.nodeName, deps.log);
-  const writer = createPodWriter(deps.core, identity, deps.log);
+  const silence = new AbortController();
+  const event = createEventWriter(deps.core, identity, deps.nodeName, deps.log, silence.signal);
+  const writer = createPodWriter(deps.core, identity, deps.log, silence.signal);
   const startTime = new Date();
   const stopping = new AbortController();
   let conditions: readonly V1PodCondition[] = pod.status?.conditions ?? [];
@@ -100,7 +101,8 @@ export function startPod(pod: V1Pod, deps: PodDeps, ended: () => void): Pod {
 
   async function endProcesses(graceSeconds: number): Promise<void> {
     stopping.abort();
-    await Promise.all(all.map((container) => container.terminate(graceSeconds)));
+    // What went wrong in one of them was logged when it did.
+    await Promise.allSettled(all.map((container) => container.terminate(graceSeconds)));
     await running;
     await rm(directory, { recursive: true, force: true, maxRetries: 3 });
     if (!hasEnded) ended();
@@ -125,7 +127,7 @@ export function startPod(pod: V1Pod, deps: PodDeps, ended: () => void): Pod {
       return ending;
     },
     async kill() {
-      writer.close();
+      silence.abort();
       await endProcesses(KILL_GRACE_SECONDS);
       await ending;
     },

@@ -45,6 +45,8 @@ export function createProcessRuntime({ directory }: { readonly directory: string
     cwd: "/",
     env: {},
   });
+  // Without its watchdog the kubelet still ends its processes, as long as it lives.
+  watchdog.stdin.on("error", () => undefined);
   const watchdogEnded = once(watchdog, "exit");
   return {
     async start(spec) {
