@@ -78,6 +78,7 @@ export function createMlflowServer(options: MlflowServerOptions = {}): MlflowSer
     webhook: webhooks.get,
   });
   const counts = new Map<string, number>();
+  const working = new Set<Promise<void>>();
   let artifacts: ArtifactStore | undefined;
   let url: string | undefined;
 
@@ -117,13 +118,20 @@ export function createMlflowServer(options: MlflowServerOptions = {}): MlflowSer
           counts.set(route, (counts.get(route) ?? 0) + 1);
           return answer;
         });
-        void handled.catch((error: unknown) => {
-          log("mlflow-answer-not-sent", { error: String(error) });
-          response.destroy();
-        });
+        const work = handled
+          .catch((error: unknown) => {
+            log("mlflow-answer-not-sent", { error: String(error) });
+            response.destroy();
+          })
+          .finally(() => working.delete(work));
+        working.add(work);
       });
-      await new Promise<void>((resolve, reject) => {
+      const listening = new Promise<void>((resolve, reject) => {
         server.once("error", reject).listen(port, "127.0.0.1", () => resolve());
+      });
+      await listening.catch(async (error: unknown) => {
+        await artifacts?.close();
+        throw error;
       });
       const address = server.address();
       if (address === null || typeof address === "string") throw new Error("The MLflow stand-in has no address.");
@@ -135,6 +143,7 @@ export function createMlflowServer(options: MlflowServerOptions = {}): MlflowSer
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
       await closed;
+      await Promise.all(working);
       await artifacts?.close();
     },
   };

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { access, readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { describe, expect, test } from "vitest";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createMlflowClient } from "../../../infra/local/mlflow/client.ts";
 import { createMlflowServer } from "../../../infra/local/mlflow/server.ts";
 import { API, at, call, type Seen, text, withServer } from "./harness.ts";
@@ -263,20 +264,39 @@ describe("the server itself", () => {
       expect(server.requests()).toEqual({ "GET /health": 1, [`GET ${API}/webhooks/:id`]: 2, "GET unknown": 1 });
     }));
 
+  /** A temporary directory that only this test writes to. */
+  let temporary: string;
+  const usual = process.env["TMPDIR"];
+
+  beforeEach(async () => {
+    temporary = await mkdtemp(join(tmpdir(), "belay-test-"));
+    process.env["TMPDIR"] = temporary;
+  });
+
+  afterEach(async () => {
+    if (usual === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = usual;
+    await rm(temporary, { recursive: true });
+  });
+
   test("leaves no file and no open port behind", async () => {
-    const ours = async (): Promise<string[]> =>
-      (await readdir(tmpdir())).filter((name) => name.startsWith("mlflow-stand-in-"));
-    const before = await ours();
     const server = createMlflowServer();
     expect(() => server.url).toThrow("does not listen");
     const url = await server.listen();
     await fetch(`${url}${ARTIFACTS}/a/b.txt`, { method: "PUT", body: "x" });
-    const [home = ""] = (await ours()).filter((name) => !before.includes(name));
-    await access(`${tmpdir()}/${home}/artifacts/a/b.txt`);
+    expect(await readdir(temporary, { recursive: true })).toContainEqual(expect.stringMatching(/b\.txt$/));
     await server.close();
-    await expect(access(`${tmpdir()}/${home}`)).rejects.toMatchObject({ code: "ENOENT" });
+    expect(await readdir(temporary)).toEqual([]);
     await expect(fetch(`${url}/health`)).rejects.toThrow();
   });
+
+  test("a port that is taken is an error that leaves nothing behind", () =>
+    withServer(async (url) => {
+      const before = await readdir(temporary);
+      const port = Number(new URL(url).port);
+      await expect(createMlflowServer().listen(port)).rejects.toMatchObject({ code: "EADDRINUSE" });
+      expect(await readdir(temporary)).toEqual(before);
+    }));
 
   test("a client error says what was asked and what came back", () =>
     withServer(async (url) => {
