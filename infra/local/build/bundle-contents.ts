@@ -42,8 +42,9 @@ export function staticChunks(metafile: Metafile): string[] {
   return [...reached];
 }
 
+/** From the first `node_modules` on: the folder itself may be a link to somewhere else. */
 function packagePath(input: string): string | undefined {
-  return /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0];
+  return /(?<=^|\/)node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(input)?.[0];
 }
 
 function unique(values: readonly (string | undefined)[]): string[] {

@@ -118,7 +118,8 @@ async function startHost(options: FunctionsHostOptions & { clock: Clock }) {
     await loadApp(appDirectory);
     await core.finishStartup(appDirectory);
     const functions = core.functions();
-    if (functions.length === 0) throw new Error("The app registered no function");
+    if (functions.length === 0)
+      throw new Error("The app registered no function (or @azure/functions was loaded before the host)");
     const invoker = createInvoker({
       core,
       log,
@@ -158,7 +159,7 @@ async function startHost(options: FunctionsHostOptions & { clock: Clock }) {
       executions: invoker.executions,
       async stop() {
         server.drain();
-        await Promise.all([...listeners.values()].map((listener) => listener.drain()));
+        for (const listener of listeners.values()) void inFlight.track(listener.drain());
         if (!(await inFlight.drained(options.graceMilliseconds ?? 10_000))) {
           log({ level: "warning", category: "Host.Shutdown", message: "Stopped while invocations were still running" });
         }

@@ -86,7 +86,7 @@ export function createQueueListener(deps: QueueListenerDeps): QueueListener {
         deps.log({
           ...about,
           level: "warning",
-          message: `Receiving from '${deps.queueName}': ${describeError(error)}`,
+          message: `Receiving from '${deps.queueName}': ${error.message}`,
         }),
     };
     subscriptions.push(receiver.subscribe(handlers, { autoCompleteMessages: false, maxConcurrentCalls: 1 }));

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { LogLine } from "../../../infra/local/functions-host/log.ts";
 
 const PROJECT = resolve(import.meta.dirname, "../../..");
@@ -84,4 +84,9 @@ export function writeApp(code: string, hostJson: unknown = PLAIN_HOST_JSON, main
   writeFileSync(join(directory, "host.json"), JSON.stringify(hostJson));
   writeFileSync(join(directory, "app.js"), `import { app, output } from "@azure/functions";\n${code}`);
   return directory;
+}
+
+/** Asserts on what is read again and again until it holds, for at most ten seconds. */
+export function eventually<T>(read: () => T) {
+  return expect.poll(read, { timeout: 10_000, interval: 20 });
 }

@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { startHostProcess } from "./host-process.ts";
+import { eventually, startHostProcess } from "./host-process.ts";
 
 const everything = join(import.meta.dirname, "apps/everything");
 const environment = { TICK: "0 0 0 1 1 *", LOCAL_FUNCTION_KEYS: "first,second", LOCAL_MASTER_KEY: "master" };
@@ -100,10 +100,12 @@ describe("/admin", () => {
     const tick = listed.find(({ name }: { name: string }) => name === "tick");
     expect(tick.config.bindings).toMatchObject([{ type: "timerTrigger", schedule: "%TICK%", direction: "in" }]);
     expect((await admin("functions/tick", { method: "POST", body: "{}" })).status).toBe(202);
-    await expect.poll(() => answer(`${host.url}/api/ticks`)).toEqual({ status: 200, body: "1" });
-    await expect
-      .poll(async () => JSON.parse((await admin("local/executions")).body).tick)
-      .toEqual({ started: 1, succeeded: 1, failed: 0 });
+    await eventually(() => answer(`${host.url}/api/ticks`)).toEqual({ status: 200, body: "1" });
+    await eventually(async () => JSON.parse((await admin("local/executions")).body).tick).toEqual({
+      started: 1,
+      succeeded: 1,
+      failed: 0,
+    });
   });
 
   test("answers 501 to what it does not do, 404 to an unknown function, 400 to an unreadable body", async () => {

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { startHostProcess, writeApp } from "./host-process.ts";
+import { eventually, startHostProcess, writeApp } from "./host-process.ts";
 
 const REGISTER = 'app.http("hello", { handler: () => ({ body: "hello" }) });';
 
@@ -26,7 +26,7 @@ describe("a host process", () => {
     };
     const host = await startHostProcess({ appDirectory: writeApp(REGISTER, hostJson) });
     const ignored = () => host.lines.filter(({ message }) => message.includes("ignored locally"));
-    await expect.poll(() => ignored().length).toBe(1);
+    await eventually(() => ignored().length).toBe(1);
     expect(ignored()[0]?.message).toContain("extensionBundle, telemetryMode, logging.applicationInsights");
   });
 
@@ -43,13 +43,13 @@ describe("a host process", () => {
       process.on("SIGUSR2", () => release());`;
     const host = await startHostProcess({ appDirectory: writeApp(slow + REGISTER) });
     const answer = fetch(`${host.url}/api/slow`).then((response) => response.text());
-    await expect.poll(() => host.lines.some(({ message }) => message === "waiting")).toBe(true);
+    await eventually(() => host.lines.some(({ message }) => message === "waiting")).toBe(true);
     void host.stop("SIGTERM");
     const tryAgain = () =>
       fetch(`${host.url}/api/hello`)
         .then(({ status }) => status)
         .catch(() => "refused");
-    await expect.poll(tryAgain).toBe("refused");
+    await eventually(tryAgain).toBe("refused");
     const ended = host.stop("SIGUSR2");
     expect(await answer).toBe("done");
     expect(await ended).toBe(0);

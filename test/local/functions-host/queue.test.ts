@@ -1,7 +1,7 @@
 import { ServiceBusClient, type ServiceBusMessage, type ServiceBusSender } from "@azure/service-bus";
 import { expect, onTestFinished, test } from "vitest";
 import { createServiceBusBroker, type ServiceBusBroker } from "../../../infra/local/service-bus/broker.ts";
-import { type HostProcess, startHostProcess, writeApp } from "./host-process.ts";
+import { eventually, type HostProcess, startHostProcess, writeApp } from "./host-process.ts";
 
 const SHARED = { version: "2.0", extensions: { serviceBus: { maxConcurrentCalls: 4 } } };
 
@@ -34,8 +34,6 @@ async function setUp(code: string, { lockDuration = "PT1M", hostJson = SHARED as
   });
   await broker.listen();
   onTestFinished(() => broker.close());
-  const client = new ServiceBusClient(broker.connectionString);
-  onTestFinished(() => client.close());
   const host = await startHostProcess({
     appDirectory: writeApp(code, hostJson),
     environment: { BUS: broker.connectionString, QUEUE: "jobs" },
@@ -43,7 +41,7 @@ async function setUp(code: string, { lockDuration = "PT1M", hostJson = SHARED as
   return {
     broker,
     host,
-    sender: client.createSender("jobs"),
+    sender: connectSender(broker),
     seen: () =>
       host.lines
         .filter(({ category }) => category === "Function.worker.User")
@@ -53,6 +51,12 @@ async function setUp(code: string, { lockDuration = "PT1M", hostJson = SHARED as
       return counts !== null && typeof counts === "object" && "worker" in counts ? counts.worker : undefined;
     },
   };
+}
+
+function connectSender(broker: ServiceBusBroker): ServiceBusSender {
+  const client = new ServiceBusClient(broker.connectionString);
+  onTestFinished(() => client.close());
+  return client.createSender("jobs");
 }
 
 const EMPTY = { active: 0, locked: 0, scheduled: 0, deadLetter: 0 };
@@ -68,8 +72,8 @@ test("a message runs the function with its body and its metadata, and is complet
     applicationProperties: { attempt: 2, "Diagnostic-Id": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" },
   };
   await sender.sendMessages(message);
-  await expect.poll(() => broker.inspect("jobs")).toMatchObject(EMPTY);
-  await expect.poll(() => executions()).toEqual({ started: 1, succeeded: 1, failed: 0 });
+  await eventually(() => broker.inspect("jobs")).toMatchObject(EMPTY);
+  await eventually(() => executions()).toEqual({ started: 1, succeeded: 1, failed: 0 });
   const [{ body, metadata, trace } = { body: "", metadata: {}, trace: "" }] = seen();
   expect(body).toEqual({ deployment: "a", step: 1 });
   expect(metadata).toMatchObject({
@@ -92,7 +96,7 @@ test("a message runs the function with its body and its metadata, and is complet
 test("a function that throws gives its message back at once, until the queue sets it aside", async () => {
   const { broker, sender, seen, executions } = await setUp(jobsApp('throw new Error("no");'));
   await sender.sendMessages({ body: "text" });
-  await expect.poll(() => broker.inspect("jobs").deadLetter, { timeout: 5000 }).toBe(1);
+  await eventually(() => broker.inspect("jobs").deadLetter).toBe(1);
   expect(seen().map(({ body, metadata }) => [body, metadata["deliveryCount"]])).toEqual([
     ["text", 1],
     ["text", 2],
@@ -105,7 +109,7 @@ test("messages that fail beside messages that succeed are not lost", async () =>
   const { broker, sender, executions } = await setUp(jobsApp('if (body.fail) throw new Error("no");'));
   const bodies = Array.from({ length: 40 }, (_, index) => ({ body: { fail: index % 2 === 0 } }));
   await sender.sendMessages(bodies);
-  await expect.poll(() => broker.inspect("jobs"), { timeout: 5000 }).toMatchObject({ ...EMPTY, deadLetter: 20 });
+  await eventually(() => broker.inspect("jobs")).toMatchObject({ ...EMPTY, deadLetter: 20 });
   expect(await executions()).toEqual({ started: 80, succeeded: 20, failed: 60 });
 });
 
@@ -115,7 +119,7 @@ test("no more messages run at once than maxConcurrentCalls", async () => {
   const hostJson = { version: "2.0", extensions: { serviceBus: { maxConcurrentCalls: 3 } } };
   const { broker, sender, host } = await setUp(jobsApp(count + wait), { hostJson });
   await sender.sendMessages(Array.from({ length: 60 }, (_, body) => ({ body })));
-  await expect.poll(() => broker.inspect("jobs"), { timeout: 5000 }).toMatchObject(EMPTY);
+  await eventually(() => broker.inspect("jobs")).toMatchObject(EMPTY);
   const atOnce = host.lines.filter(({ level }) => level === "warning").map(({ message }) => Number(message));
   expect(atOnce).toHaveLength(60);
   expect(Math.max(...atOnce)).toBeLessThanOrEqual(3);
@@ -125,15 +129,13 @@ test("a stop waits for the message under way and completes it", async () => {
   const wait = 'await new Promise((resolve) => process.on("SIGUSR2", resolve));';
   const { broker, sender, host, seen } = await setUp(jobsApp(wait));
   await sender.sendMessages({ body: "slow" });
-  await expect.poll(() => seen().length).toBe(1);
+  await eventually(() => seen().length).toBe(1);
   void host.stop("SIGTERM");
-  await expect
-    .poll(() =>
-      fetch(host.url)
-        .then(({ status }) => status)
-        .catch(() => "refused"),
-    )
-    .toBe("refused");
+  await eventually(() =>
+    fetch(host.url)
+      .then(({ status }) => status)
+      .catch(() => "refused"),
+  ).toBe("refused");
   expect(await host.stop("SIGUSR2")).toBe(0);
   expect(broker.inspect("jobs")).toMatchObject(EMPTY);
 });
@@ -142,25 +144,35 @@ test("the lock of a message is renewed while its function runs", async () => {
   const wait = 'await new Promise((resolve) => process.on("SIGUSR2", resolve));';
   const { broker, sender, host, seen } = await setUp(jobsApp(wait), { lockDuration: "PT1S" });
   await sender.sendMessages({ body: "long" });
-  await expect.poll(() => seen().length).toBe(1);
-  await expect.poll(() => broker.operations().renewed, { timeout: 5000, interval: 100 }).toBeGreaterThan(1);
+  await eventually(() => seen().length).toBe(1);
+  await eventually(() => broker.operations().renewed).toBeGreaterThan(1);
   void host.stop("SIGUSR2");
-  await expect.poll(() => broker.inspect("jobs")).toMatchObject(EMPTY);
+  await eventually(() => broker.inspect("jobs")).toMatchObject(EMPTY);
   expect(seen()).toHaveLength(1);
+});
+
+test("a host whose connection is cut receives again", async () => {
+  const { broker, sender, host, executions } = await setUp(jobsApp());
+  await sender.sendMessages({ body: 1 });
+  await eventually(() => executions()).toEqual({ started: 1, succeeded: 1, failed: 0 });
+  broker.cutConnections();
+  await connectSender(broker).sendMessages({ body: 2 });
+  await eventually(() => executions()).toEqual({ started: 2, succeeded: 2, failed: 0 });
+  expect(await host.stop()).toBe(0);
 });
 
 test("a function that is not to complete its messages leaves them locked", async () => {
   const code = jobsApp().replace('queueName: "%QUEUE%"', 'queueName: "%QUEUE%", autoCompleteMessages: false');
   const { broker, sender, executions } = await setUp(code);
   await sender.sendMessages({ body: "kept" });
-  await expect.poll(() => executions()).toEqual({ started: 1, succeeded: 1, failed: 0 });
+  await eventually(() => executions()).toEqual({ started: 1, succeeded: 1, failed: 0 });
   expect(broker.inspect("jobs")).toMatchObject({ ...EMPTY, locked: 1 });
 });
 
 test("a body that is not UTF-8 fails, as the extension cannot make a string of it", async () => {
   const { broker, sender, executions, host } = await setUp(jobsApp());
   await sender.sendMessages({ body: Buffer.from([0xff, 0xfe, 0x00]) });
-  await expect.poll(() => broker.inspect("jobs").deadLetter, { timeout: 5000 }).toBe(1);
+  await eventually(() => broker.inspect("jobs").deadLetter).toBe(1);
   expect(await executions()).toEqual({ started: 0, succeeded: 0, failed: 0 });
   expect(host.lines.some(({ level }) => level === "error")).toBe(true);
 });
@@ -169,6 +181,6 @@ test("the admin endpoint fires a queue function with a text that no queue holds"
   const { host, seen, executions } = await setUp(jobsApp());
   const body = JSON.stringify({ input: '{"by":"hand"}' });
   expect((await fetch(`${host.url}/admin/functions/worker`, { method: "POST", body })).status).toBe(202);
-  await expect.poll(() => executions()).toEqual({ started: 1, succeeded: 1, failed: 0 });
+  await eventually(() => executions()).toEqual({ started: 1, succeeded: 1, failed: 0 });
   expect(seen()[0]).toMatchObject({ body: { by: "hand" }, metadata: { deliveryCount: 1 } });
 });

@@ -25,34 +25,10 @@ describe("the start is refused with exit code 1 and a reason", () => {
       ['Function "jobs": trigger type queueTrigger is not supported'],
     ],
     [
-      "for a topic",
-      'app.serviceBusTopic("jobs", { connection: "C", topicName: "t", subscriptionName: "s", handler() {} });',
-      undefined,
-      ['Function "jobs"', "queueName"],
-    ],
-    [
-      "for sessions and batches",
-      'app.serviceBusQueue("jobs", { connection: "C", queueName: "q", isSessionsEnabled: true, cardinality: "many", handler() {} });',
-      undefined,
-      ['Function "jobs"', "isSessionsEnabled", "cardinality"],
-    ],
-    [
-      "for an output binding",
-      'const out = output.serviceBusQueue({ connection: "C", queueName: "q" }); app.http("a", { extraOutputs: [out], handler() {} });',
-      undefined,
-      ['Function "a": output binding type serviceBus is not supported'],
-    ],
-    [
       "for streams",
       `app.setup({ enableHttpStream: true }); ${REGISTER}`,
       undefined,
       ["enableHttpStream: true }) is not supported"],
-    ],
-    [
-      "for a retry policy",
-      'app.timer("t", { schedule: "0 0 0 * * *", retry: { strategy: "fixedDelay", maxRetryCount: 1, delayInterval: 1000 }, handler() {} });',
-      undefined,
-      ["a retry policy is not supported"],
     ],
     [
       "for a name that is taken",
