@@ -1,0 +1,88 @@
+import type { ContainerRegistryClient, RegistryArtifact } from "@azure/container-registry";
+import type { TokenCredential } from "@azure/identity";
+import { PermanentError, TransientError } from "../../domain/errors.ts";
+import type { ImageRegistry } from "../../ports/image-registry.ts";
+import { limitedOptions } from "../azure/limits.ts";
+import { readAzureFault } from "../azure/rest-error.ts";
+import { within } from "../azure/within.ts";
+import { boundedFetch } from "../http/bounded-fetch.ts";
+import { classifyImagesError } from "./classify.ts";
+
+export interface AcrImagesSettings {
+  /** AZURE_CONTAINER_REGISTRY_ENDPOINT: `registry.azurecr.io`, with or without `https://` before it. */
+  endpoint: string;
+  credential: TokenCredential;
+}
+
+const CALL_MS = 15_000;
+const MAX_BYTES = 1024 * 1024;
+const READ_ROLE = "AcrPull (or Container Registry Repository Reader) on the registry";
+const LOCK_ROLE =
+  "AcrPush (or Container Registry Repository Writer) on the registry: locking an image needs the right to write metadata";
+
+/** The registry's data plane, by the SDK that exchanges Entra tokens for the registry's own. */
+export function createAcrImages({ endpoint, credential }: AcrImagesSettings): ImageRegistry {
+  const address = toAddress(endpoint);
+  let opened: Promise<ContainerRegistryClient> | undefined;
+  const open = async () => {
+    const { ContainerRegistryClient } = await import("@azure/container-registry");
+    return new ContainerRegistryClient(
+      address.origin,
+      credential,
+      limitedOptions({ timeoutMs: CALL_MS, maxBytes: MAX_BYTES }),
+    );
+  };
+  const ask = async <T>(
+    { repository, reference, role = READ_ROLE }: { repository: string; reference: string; role?: string },
+    signal: AbortSignal,
+    call: (artifact: RegistryArtifact, abortSignal: AbortSignal) => Promise<T>,
+  ): Promise<T | undefined> => {
+    try {
+      opened ??= open();
+      const artifact = (await opened).getArtifact(repository, reference);
+      return await within(signal, CALL_MS, (abortSignal) => call(artifact, abortSignal));
+    } catch (error) {
+      if (readAzureFault(error)?.status === 404) return undefined;
+      throw classifyImagesError(`The image ${repository} ${reference}`, error, role);
+    }
+  };
+  return {
+    loginServer: address.host,
+    digestOf: async (repository, tag, signal) => {
+      const found = await ask({ repository, reference: tag }, signal, (artifact, abortSignal) =>
+        artifact.getTagProperties(tag, { abortSignal }),
+      );
+      return found === undefined ? undefined : checkDigest(found.digest);
+    },
+    lock: async (repository, digest, signal) => {
+      const locked = await ask({ repository, reference: digest, role: LOCK_ROLE }, signal, (artifact, abortSignal) =>
+        artifact.updateManifestProperties({ canDelete: false, canWrite: false, abortSignal }),
+      );
+      return locked !== undefined;
+    },
+    exists: async (repository, digest, signal) => {
+      const found = await ask({ repository, reference: digest }, signal, (artifact, abortSignal) =>
+        artifact.getManifestProperties({ abortSignal }),
+      );
+      return found !== undefined;
+    },
+    ping: async (signal) => {
+      const limits = { timeoutMs: CALL_MS, maxBytes: MAX_BYTES, signal };
+      const { status } = await boundedFetch(new URL("/v2/", address), "The container registry", limits);
+      // It answers 401 to everybody without a token; that it answers is what is asked here.
+      if (status === 200 || status === 401) return;
+      throw new TransientError("unreachable", `The container registry ${address.host} answered ${status}.`);
+    },
+  };
+}
+
+function toAddress(endpoint: string): URL {
+  const text = endpoint.includes("://") ? endpoint : `https://${endpoint}`;
+  if (URL.canParse(text)) return new URL(text);
+  throw new PermanentError("configuration-wrong", "AZURE_CONTAINER_REGISTRY_ENDPOINT is not an address.");
+}
+
+function checkDigest(digest: unknown): string {
+  if (typeof digest === "string" && /^sha256:[0-9a-f]{64}$/.test(digest)) return digest;
+  throw new PermanentError("bad-answer", "The container registry's answer names no digest.");
+}

@@ -1,0 +1,50 @@
+import { PermanentError } from "../../domain/errors.ts";
+import type { ClusterReference } from "../../domain/policy.ts";
+import type { Cluster, Prober } from "../../ports/cluster.ts";
+import type { ResourceManagerSettings } from "../azure/resource-manager.ts";
+import { createAksAccess } from "./aks-access.ts";
+import { createCluster } from "./cluster.ts";
+import type { KubeHttp } from "./kube-http.ts";
+import { createKubeconfigAccess } from "./kubeconfig-access.ts";
+import { createProber } from "./prober.ts";
+
+export interface OpenClusterSettings {
+  /** KUBECONFIG, for targets on clusters outside of AKS. */
+  kubeconfigPath?: string | undefined;
+  /** Undefined: AZURE_SUBSCRIPTION_ID is not set, so no target may be on AKS. */
+  arm: ResourceManagerSettings | undefined;
+}
+
+/** Where a target lives, as its policy says it. */
+export interface ClusterPlace {
+  cluster: ClusterReference;
+  namespace: string;
+}
+
+/** Opens the namespace a policy names. Errors: TransientError; PermanentError `configuration-wrong`, `access-denied`, `bad-answer`. */
+export function createOpenCluster({
+  kubeconfigPath,
+  arm,
+}: OpenClusterSettings): (place: ClusterPlace) => Promise<{ cluster: Cluster; prober: Prober }> {
+  const openContext = createKubeconfigAccess(kubeconfigPath);
+  const openAks = arm === undefined ? undefined : createAksAccess(arm);
+  const reach = async (reference: ClusterReference): Promise<KubeHttp> => {
+    switch (reference.kind) {
+      case "kubeconfig":
+        return openContext(reference.context);
+      case "aks":
+        if (openAks === undefined)
+          throw new PermanentError(
+            "configuration-wrong",
+            `The policy names the AKS cluster ${reference.name}, but AZURE_SUBSCRIPTION_ID is not set.`,
+          );
+        return openAks(reference);
+      default:
+        return reference satisfies never;
+    }
+  };
+  return async ({ cluster, namespace }) => {
+    const http = await reach(cluster);
+    return { cluster: createCluster(http, namespace), prober: createProber(http, namespace) };
+  };
+}
