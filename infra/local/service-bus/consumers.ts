@@ -69,7 +69,7 @@ export function createConsumers(): Consumers {
       link.local.attach.snd_settle_mode = settleMode;
       link.local.attach.rcv_settle_mode = link.rcv_settle_mode;
       answerEveryDrain(link);
-      const sessionId = openSession(link, queue);
+      const sessionId = openSource(link, queue);
       const mode = settleMode === SENDER_SETTLES ? "receiveAndDelete" : "peekLock";
       consumers.set(link, { link, queue, mode, sessionId });
       self.deliverSoon(queue);
@@ -133,8 +133,8 @@ function answerEveryDrain(link: Sender): void {
   };
 }
 
-/** Locks the session that a link asks for, names it in the answer, and returns its id. */
-function openSession(link: Sender, queue: Queue<Sections>): string | undefined {
+/** Answers with the source that a link asks for; locks its session, if it is for one, and returns that id. */
+function openSource(link: Sender, queue: Queue<Sections>): string | undefined {
   const filter = link.source?.filter ?? {};
   const unknown = Object.keys(filter).find((name) => name !== SESSION_FILTER);
   if (unknown !== undefined) throw notImplemented(`The filter '${unknown}'`);
@@ -142,7 +142,10 @@ function openSession(link: Sender, queue: Queue<Sections>): string | undefined {
   if (wantsSession !== queue.settings.requiresSession) {
     throw notAllowed(`The queue '${queue.name}' ${wantsSession ? "has no sessions" : "is received from by session"}.`);
   }
-  if (!wantsSession) return undefined;
+  if (!wantsSession) {
+    link.set_source({ address: link.source.address });
+    return undefined;
+  }
   const wanted: unknown = filter[SESSION_FILTER]?.value ?? filter[SESSION_FILTER];
   const id = queue.sessions.acquire(typeof wanted === "string" ? wanted : undefined, link);
   link.set_source({ address: link.source.address, filter: { [SESSION_FILTER]: types.wrap_string(id) } });

@@ -34,28 +34,28 @@ export function answerLinks(
     return node;
   }
 
-  /** A refused link is opened and then closed with the reason, as the protocol wants it. */
+  /** A refused link is opened without the node it asked for, and then closed with the reason: that is how the protocol says no. */
   function refuse(link: Link, error: unknown): void {
     const { condition, message: description } = asRefusal(error);
     link.close({ condition, description });
   }
 
   function onPeerReceives(link: NonNullable<EventContext["sender"]>): void {
-    link.set_source({ address: link.source?.address });
     link.set_target({ address: link.target?.address ?? link.name });
     try {
       const node = open(link, addressOf(link.source));
       if (node.kind === "queue") consumers.open(link, node.queue);
+      else link.set_source({ address: link.source.address });
     } catch (error) {
       refuse(link, error);
     }
   }
 
   function onPeerSends(link: Receiver): void {
-    link.set_target({ address: link.target?.address });
     link.set_source({ address: link.source?.address ?? link.name });
     try {
       open(link, addressOf(link.target));
+      link.set_target({ address: link.target.address });
     } catch (error) {
       refuse(link, error);
     }

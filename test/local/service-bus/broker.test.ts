@@ -21,6 +21,7 @@ beforeAll(async () => {
     dedups: { requiresDuplicateDetection: true },
     small: { maxSizeInMegabytes: 1 },
     many: {},
+    crowded: {},
     drains: {},
   });
 });
@@ -162,6 +163,22 @@ describe("receive", () => {
       await receiver.close();
     },
   );
+
+  test("more unsettled messages than rhea's buffer holds wait until there is room", async () => {
+    const { sender, receiver, inspect } = open("crowded");
+    for (let part = 0; part < 5; part += 1) {
+      await sender.sendMessages(
+        Array.from({ length: 430 }, (_, index) => ({ body: index, messageId: `${part}-${index}` })),
+      );
+    }
+    const first = await receiver.receiveMessages(2150, { maxWaitTimeInMs: 1000 });
+    expect(first.length).toBeGreaterThan(2000);
+    expect(first.length).toBeLessThan(2150);
+    await Promise.all(first.map((message) => receiver.completeMessage(message)));
+    const rest = await receiveMany(receiver, 2150 - first.length);
+    await Promise.all(rest.map((message) => receiver.completeMessage(message)));
+    expect(inspect()).toEqual(EMPTY);
+  });
 
   test("a receive that asked for more than there is gives the rest of its credit back", async () => {
     const { sender, receiver, inspect } = open("drains");
