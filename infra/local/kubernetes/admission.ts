@@ -2,7 +2,7 @@ import { type JsonObject, objectAt } from "./json.ts";
 import type { Resource } from "./resources.ts";
 import { groupVersion } from "./resources.ts";
 import { conform } from "./schema.ts";
-import { badRequest, StatusError } from "./status-error.ts";
+import { badRequest, invalidOption, StatusError } from "./status-error.ts";
 
 /** What `fieldValidation` asks to happen to unknown fields: refuse, drop with a warning, drop. */
 export type FieldValidation = "Strict" | "Warn" | "Ignore";
@@ -12,7 +12,10 @@ export function fieldValidationOf(query: URLSearchParams): FieldValidation {
   const asked = query.get("fieldValidation") ?? "Warn";
   if (asked === "Strict" || asked === "Warn" || asked === "Ignore") return asked;
   if (asked === "") return "Warn";
-  throw badRequest(`fieldValidation: Unsupported value: "${asked}": supported values: "Ignore", "Strict", "Warn"`);
+  throw invalidOption(
+    "fieldValidation",
+    `Unsupported value: "${asked}": supported values: "", "Ignore", "Strict", "Warn"`,
+  );
 }
 
 /** An object as its schema knows it, and what to warn of. */
@@ -57,8 +60,7 @@ export function admitPatched(resource: Resource, patched: JsonObject, validation
 
 /** Checks the body of a server-side apply, always strictly. */
 export function admitApplied(resource: Resource, body: JsonObject, name: string): JsonObject {
-  if (body["apiVersion"] === undefined || body["kind"] === undefined)
-    throw badRequest("Object 'Kind' and 'apiVersion' are required in an apply patch");
+  if (body["apiVersion"] === undefined || body["kind"] === undefined) throw badRequest("invalid object type: /, Kind=");
   requireKind(resource, body);
   const metadata = objectAt(body, "metadata");
   if (metadata["managedFields"] !== undefined) throw badRequest("metadata.managedFields must be nil");

@@ -12,7 +12,7 @@ import { qualifiedName, type Resource, resources } from "./resources.ts";
 import { scaleOf, withScale } from "./scale.ts";
 import { schemaOf } from "./schema.ts";
 import { filterOf } from "./selectors.ts";
-import { badRequest, conflict, notImplemented, StatusError } from "./status-error.ts";
+import { badRequest, conflict, invalidOption, notImplemented, StatusError } from "./status-error.ts";
 import { renderTable, wantsTable } from "./table.ts";
 import { serveWatch } from "./watch.ts";
 
@@ -56,7 +56,7 @@ export function verbOf(method: string, target: Target, query: URLSearchParams): 
 }
 
 const notAllowed = (): StatusError =>
-  new StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+  new StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});
 
 /** Answers requests for stored kinds; what it throws becomes a Status. */
 export function createApi(operations: Operations): (call: Call) => Promise<void> {
@@ -169,7 +169,7 @@ export function createApi(operations: Operations): (call: Call) => Promise<void>
   async function apply(call: ObjectCall): Promise<void> {
     const { resource, namespace, name, query } = call;
     if ((query.get("fieldManager") ?? "") === "")
-      throw invalidPatchOptions("fieldManager: Required value: is required for apply patch");
+      throw invalidOption("fieldManager", "Required value: is required for apply patch");
     const config = admitApplied(resource, requireObject(await readBody(call.incoming)), name);
     const options = { ...writeOptions(call), force: query.get("force") === "true" };
     const { object: applied, created } = operations.apply(
@@ -183,7 +183,7 @@ export function createApi(operations: Operations): (call: Call) => Promise<void>
 
   async function patch(call: ObjectCall): Promise<void> {
     const { resource, namespace, name, query } = call;
-    if (query.has("force")) throw invalidPatchOptions("force: Forbidden: may not be specified for non-apply patch");
+    if (query.has("force")) throw invalidOption("force", "Forbidden: may not be specified for non-apply patch");
     const body = await readBody(call.incoming);
     const live = operations.read(resource, namespace, name);
     const patched = patchedBy(call, live, body);
@@ -244,10 +244,6 @@ const contentType = ({ incoming }: Call): string =>
 
 const isApply = (call: Call): boolean =>
   call.verb === "patch" && ["application/apply-patch+yaml", "application/apply-patch+json"].includes(contentType(call));
-
-function invalidPatchOptions(problem: string): StatusError {
-  return new StatusError(422, "Invalid", `PatchOptions.meta.k8s.io "" is invalid: ${problem}`);
-}
 
 function patchedBy(
   call: Call,

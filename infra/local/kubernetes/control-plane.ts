@@ -110,8 +110,7 @@ async function answerFixed(path: string, incoming: IncomingMessage, response: Se
   if (document !== undefined) sendJson(response, 200, document);
   else if (HEALTH.includes(path)) response.writeHead(200, { "content-type": "text/plain" }).end("ok");
   else if (path === REVIEW) await review(incoming, response);
-  else if (isForeignGroup(path))
-    throw new StatusError(404, "NotFound", "the server could not find the requested resource");
+  else if (isForeignGroup(path)) response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found\n");
   else return false;
   return true;
 }

@@ -73,12 +73,15 @@ const DEFAULTS: Readonly<Record<string, (object: KubeObject, spec: JsonObject) =
   },
   networkpolicies(_, spec) {
     fill(spec, { podSelector: {}, policyTypes: spec["egress"] === undefined ? ["Ingress"] : ["Ingress", "Egress"] });
+    for (const rule of [...objectsAt(spec, "ingress"), ...objectsAt(spec, "egress")])
+      for (const port of objectsAt(rule, "ports")) fill(port, { protocol: "TCP" });
   },
 };
 
 function serviceDefaults(spec: JsonObject): void {
   fill(spec, { type: "ClusterIP", sessionAffinity: "None" });
-  if (spec["type"] !== "ExternalName") fill(spec, { internalTrafficPolicy: "Cluster" });
+  if (spec["type"] !== "ExternalName")
+    fill(spec, { internalTrafficPolicy: "Cluster", ipFamilies: ["IPv4"], ipFamilyPolicy: "SingleStack" });
   if (spec["type"] === "NodePort" || spec["type"] === "LoadBalancer") fill(spec, { externalTrafficPolicy: "Cluster" });
   for (const port of objectsAt(spec, "ports")) fill(port, { protocol: "TCP", targetPort: port["port"] ?? null });
 }

@@ -35,11 +35,22 @@ export function fresh<T extends KubeObject>(
   );
   const object: JsonObject = { ...draft, apiVersion: groupVersion(resource), kind: resource.kind, metadata };
   if (resource.subresources.includes("status")) delete object["status"];
-  if (resource.kind === "Namespace") object["status"] = { phase: "Active" };
-  if (resource.kind === "Pod") object["status"] = { phase: "Pending", qosClass: "BestEffort" };
+  const status = FIRST_STATUS[resource.plural];
+  if (status !== undefined) object["status"] = structuredClone(status);
   // The draft was checked against the schema of this kind; metadata was completed above.
   return object as T;
 }
+
+const FIRST_STATUS: Readonly<Record<string, JsonObject>> = {
+  namespaces: { phase: "Active" },
+  pods: { phase: "Pending", qosClass: "BestEffort" },
+  services: { loadBalancer: {} },
+  deployments: {},
+  replicasets: { replicas: 0 },
+  horizontalpodautoscalers: { desiredReplicas: 0, currentMetrics: null },
+  poddisruptionbudgets: { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 },
+  ingresses: { loadBalancer: {} },
+};
 
 function generatedName(resource: Resource, prefix: unknown): string {
   const field = "metadata.name";
@@ -107,12 +118,11 @@ function restore(target: JsonObject, from: JsonObject, field: string): void {
 }
 
 /** Marked for deletion, with nothing left to wait for. */
-export function isReleased({ metadata }: KubeObject): boolean {
-  return (
-    metadata.deletionTimestamp !== undefined &&
-    (metadata.finalizers ?? []).length === 0 &&
-    (metadata.deletionGracePeriodSeconds ?? 0) === 0
-  );
+export function isReleased(object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata;
+  const held = object.kind === "Namespace" ? objectAt(object, "spec")["finalizers"] : undefined;
+  const isHeld = finalizers.length > 0 || (Array.isArray(held) && held.length > 0);
+  return deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0 && !isHeld;
 }
 
 /** Throws 409 when the object is not the one the deleter saw. */
@@ -153,10 +163,7 @@ export function dying<T extends KubeObject>(resource: Resource<T>, live: T, opti
       ...(finalizers.length === 0 ? {} : { finalizers }),
     },
   };
-  // A namespace stays until its controller has emptied it.
-  if (resource.kind !== "Namespace") return next;
-  const held = [...new Set([...finalizers, "kubernetes"])];
-  return { ...next, metadata: { ...next.metadata, finalizers: held }, status: { phase: "Terminating" } };
+  return resource.kind === "Namespace" ? { ...next, status: { phase: "Terminating" } } : next;
 }
 
 function deadline(metadata: Metadata, seconds: number): string {

@@ -61,12 +61,17 @@ function mergeList(target: readonly Json[], patch: readonly Json[], schema: Sche
 
 function mergeItem(list: Json[], item: Json, key: string, element: Schema): Json[] {
   if (!isObject(item) || item[key] === undefined)
-    throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+    throw new StatusError(500, "", `map: ${goMap(item)} does not contain declared merge key: ${key}`);
   const index = list.findIndex((other) => isObject(other) && other[key] === item[key]);
   const merged = strategicMergePatch(list[index], item, element);
   if (index < 0) return merged === undefined ? list : [...list, merged];
   return merged === undefined ? list.toSpliced(index, 1) : list.toSpliced(index, 1, merged);
 }
+
+const goMap = (item: Json): string =>
+  `map[${Object.entries(isObject(item) ? item : {})
+    .map(([field, value]) => `${field}:${value}`)
+    .join(" ")}]`;
 
 /** RFC 6902; a `test` that fails and a path that is missing are both 422, as on the real server. */
 export function jsonPatch(target: Json, patch: Json | undefined): Json {
@@ -81,12 +86,14 @@ function applyOperation(document: Json, operation: Json): Json {
     case "test":
       if (!equal(read(document, path), operation["value"])) throw refused();
       return document;
+    // The real server's library takes a `replace` of a field that is not there for an `add`.
+    case "replace":
+      if (Array.isArray(read(document, path.slice(0, -1)))) document = remove(document, path);
+      return add(document, path, structuredClone(operation["value"] ?? null));
     case "add":
       return add(document, path, structuredClone(operation["value"] ?? null));
     case "remove":
       return remove(document, path);
-    case "replace":
-      return add(remove(document, path), path, structuredClone(operation["value"] ?? null));
     case "copy":
       return add(document, path, structuredClone(present(document, pointer(operation["from"]))));
     case "move": {
@@ -100,7 +107,7 @@ function applyOperation(document: Json, operation: Json): Json {
 }
 
 const refused = (): StatusError =>
-  new StatusError(422, "Invalid", "the server rejected our request due to an error in our request");
+  new StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {});
 
 function pointer(text: Json | undefined): string[] {
   if (typeof text !== "string" || (text !== "" && !text.startsWith("/"))) throw refused();

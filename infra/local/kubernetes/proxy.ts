@@ -26,7 +26,7 @@ export function podUpstream({ read }: Operations, namespace: string, target: str
   const { name, port } = parseProxyName(target);
   const pod = read(resources.pods, namespace, name);
   const host = pod.status?.podIP;
-  if (host === undefined || host === "") throw unavailable(`pod ${name} has no address yet`);
+  if (host === undefined || host === "") throw badRequest("address not allowed");
   return { host, port: port === "" ? firstPort(pod) : Number(port) };
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { parse } from "yaml";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 import { allResources, type Resource, resources } from "./resources.ts";
-import { badRequest, notImplemented, StatusError } from "./status-error.ts";
+import { badRequest, invalidOption, notImplemented, StatusError } from "./status-error.ts";
 
 /** Where a request goes: a stored kind, maybe one object of it, maybe a part of that. */
 export interface Target {
@@ -84,7 +84,8 @@ export function requireObject(body: Json | undefined): JsonObject {
 /** Whether the query asks for `dryRun=All`; any other value is refused. */
 export function isDryRun(query: URLSearchParams): boolean {
   const asked = query.getAll("dryRun").filter((value) => value !== "");
-  if (asked.some((value) => value !== "All")) throw badRequest(`invalid dryRun: ${asked.join(",")}`);
+  if (asked.some((value) => value !== "All"))
+    throw invalidOption("dryRun", `Unsupported value: ${JSON.stringify(asked)}: supported values: "All"`);
   return asked.length > 0;
 }
 

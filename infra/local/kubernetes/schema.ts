@@ -131,7 +131,7 @@ export function childSchema(schema: Schema, field: string): Schema {
   return schema.kind === "map" ? schema.element : { kind: "any" };
 }
 
-/** Drops nulls and unknown fields, and says what does not fit the schema. */
+/** Drops nulls, empty lists and maps, and unknown fields, and says what does not fit the schema. */
 export function conform(value: JsonObject, model: string): Conformed {
   const report: Conformed = { value: {}, unknown: [], mistyped: [] };
   const result = conformValue(value, schemaOf(model), { path: "", holder: model, report });
@@ -172,10 +172,20 @@ function eachField(value: JsonObject, place: Place, schemaAt: (name: string) => 
     const path = place.path === "" ? name : `${place.path}.${name}`;
     const schema = schemaAt(name);
     if (schema === undefined) place.report.unknown.push(path);
-    else if (inner !== null && inner !== undefined) out[name] = conformValue(inner, schema, { ...place, path });
+    else if (inner !== undefined && !isOmitted(inner, schema))
+      out[name] = conformValue(inner, schema, { ...place, path });
   }
   return out;
 }
+
+/** The server drops nulls and, almost everywhere, empty lists and maps; empty structs it keeps. */
+function isOmitted(value: Json, { kind }: Schema): boolean {
+  if (value === null) return true;
+  if (kind === "list") return Array.isArray(value) && value.length === 0;
+  return kind === "map" && isObject(value) && Object.keys(value).length === 0;
+}
+
+const BASE64 = /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 function fitsScalar(value: Json, { type, format }: { type: string; format: string }): boolean {
   switch (type) {
@@ -186,13 +196,14 @@ function fitsScalar(value: Json, { type, format }: { type: string; format: strin
     case "Time":
       return typeof value === "string" && !Number.isNaN(Date.parse(value));
     default:
-      return typeof value === type;
+      return typeof value === type && (format !== "byte" || BASE64.test(String(value)));
   }
 }
 
 function mistyped(value: Json, want: string, { path, holder, report }: Place): Json {
   const got = Array.isArray(value) ? "array" : isObject(value) ? "object" : typeof value;
   const struct = holder.replace(/^(Core)?V\d+((alpha|beta)\d+)?/, "");
-  report.mistyped.push(`json: cannot unmarshal ${got} into Go struct field ${struct}.${path} of type ${want}`);
+  const field = `${struct}.${path.replaceAll(/\[\d+\]/g, "")}`;
+  report.mistyped.push(`json: cannot unmarshal ${got} into Go struct field ${field} of type ${want}`);
   return value;
 }

@@ -83,10 +83,15 @@ export function parseFieldSelector(text: string, resource: Resource): Filter {
       const [, field, sign, value] = /^([^=!]+)(==|=|!=)(.*)$/.exec(part) ?? [];
       if (field === undefined) throw badRequest(`invalid field selector: "${part}"`);
       const known = ["metadata.name", "metadata.namespace", ...resource.selectableFields];
-      if (!known.includes(field)) throw badRequest(`field label not supported: ${field}`);
+      if (!known.includes(field)) throw badRequest(unsupportedField(field, resource));
       return (object: KubeObject) => (fieldText(object, field) === value) === (sign !== "!=");
     });
   return (object) => tests.every((test) => test(object));
+}
+
+function unsupportedField(field: string, { selectableFields }: Resource): string {
+  if (selectableFields.length > 0) return `field label not supported: ${field}`;
+  return `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }
 
 function fieldText(object: KubeObject, field: string): string {

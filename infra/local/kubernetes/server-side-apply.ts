@@ -51,7 +51,7 @@ export function applyConfiguration(
 }
 
 interface Conflict {
-  manager: string;
+  with: string;
   path: FieldPath;
 }
 
@@ -68,19 +68,33 @@ function findConflicts(
     const theirs = fromFieldsV1(entry.fieldsV1);
     return [...mine]
       .filter(([key, path]) => theirs.has(key) && !equal(valueAt(live, path), valueAt(config, path)))
-      .map(([, path]) => ({ manager: entry.manager, path }));
+      .map(([, path]) => ({ with: managerText(entry), path }));
   });
 }
 
+function managerText({ manager, operation, apiVersion, subresource }: ManagedFieldsEntry): string {
+  const door = subresource === undefined ? "" : ` with subresource ${JSON.stringify(subresource)}`;
+  return `${JSON.stringify(manager)}${door}${operation === "Update" ? ` using ${apiVersion}` : ""}`;
+}
+
 function conflictError(conflicts: readonly Conflict[]): StatusError {
-  const causes = conflicts.map(({ manager, path }) => ({
+  const causes = conflicts.map((conflict) => ({
     reason: "FieldManagerConflict",
-    message: `conflict with ${JSON.stringify(manager)}`,
-    field: describe(path),
+    message: `conflict with ${conflict.with}`,
+    field: describe(conflict.path),
   }));
-  const texts = causes.map((cause) => `${cause.message}: ${cause.field}`);
-  const count = `${causes.length} conflict${causes.length > 1 ? "s" : ""}`;
-  return new StatusError(409, "Conflict", `Apply failed with ${count}: ${texts.join(", ")}`, { causes });
+  const [only, ...more] = causes;
+  const text = more.length === 0 ? `1 conflict: ${only?.message}: ${only?.field}` : groupedText(conflicts);
+  return new StatusError(409, "Conflict", `Apply failed with ${text}`, { causes });
+}
+
+function groupedText(conflicts: readonly Conflict[]): string {
+  const groups = Map.groupBy(conflicts, (conflict) => conflict.with);
+  const texts = [...groups.keys()].sort().map((manager) => {
+    const paths = (groups.get(manager) ?? []).map(({ path }) => `- ${describe(path)}`);
+    return `conflicts with ${manager}:\n${paths.join("\n")}`;
+  });
+  return `${conflicts.length} conflicts: ${texts.join("\n")}`;
 }
 
 function describe(path: FieldPath): string {

@@ -87,6 +87,15 @@ export function invalid(resource: Resource, name: string, causes: readonly Cause
   });
 }
 
+/** 422: a query parameter the server does not take. */
+export function invalidOption(field: string, problem: string): StatusError {
+  return new StatusError(422, "Invalid", `Options.meta.k8s.io "" is invalid: ${field}: ${problem}`, {
+    group: "meta.k8s.io",
+    kind: "Options",
+    causes: [{ reason: "FieldValueInvalid", message: problem, field }],
+  });
+}
+
 /** 410: the history asked for is no longer kept. */
 export function expired(asked: number, oldest: number): StatusError {
   return new StatusError(410, "Expired", `too old resource version: ${asked} (${oldest})`);

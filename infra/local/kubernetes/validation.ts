@@ -119,8 +119,11 @@ function templateCauses(spec: JsonObject): Cause[] {
   ];
 }
 
+/** Selects no labels at all: what is left of a selector that is missing. */
+const NOTHING = { matchExpressions: [{ key: "", operator: "Exists" }] };
+
 function selectorCauses(selector: Json | undefined, template: JsonObject): Cause[] {
-  if (!isObject(selector)) return [required("spec.selector")];
+  if (!isObject(selector)) return [required("spec.selector"), ...selectorCauses(NOTHING, template)];
   if (Object.keys(selector).length === 0)
     return [refused("spec.selector", selector, "empty selector is invalid for deployment")];
   const labels = objectAt(objectAt(template, "metadata"), "labels");
@@ -279,7 +282,7 @@ function dataCauses(object: KubeObject): Cause[] {
 function autoscalerCauses(spec: JsonObject): Cause[] {
   const { maxReplicas, minReplicas } = spec;
   if (typeof maxReplicas !== "number" || maxReplicas < 1)
-    return [refused("spec.maxReplicas", maxReplicas ?? 0, "must be greater than 0")];
+    return [{ ...required("spec.maxReplicas"), message: "Required value: must be set and greater than 0" }];
   const target = objectAt(spec, "scaleTargetRef");
   return [
     ...(Number(minReplicas) > maxReplicas

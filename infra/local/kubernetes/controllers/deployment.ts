@@ -27,6 +27,11 @@ import { createWorkQueue, type WorkQueue } from "./work-queue.ts";
 
 const component = "deployment-controller";
 
+/** A set that still reports pods it was told to give up; counting those as available would take too many from the others. */
+function isBehind({ spec, status }: ReplicaSet): boolean {
+  return (status?.availableReplicas ?? 0) > spec.replicas;
+}
+
 /** The new ReplicaSet, if there is one, and the others. */
 interface Sets {
   current: ReplicaSet | undefined;
@@ -180,7 +185,7 @@ export function startDeploymentController({ operations, failed }: ControllerCont
     const minAvailable = deployment.spec.replicas - maxUnavailable(deployment);
     const pending = newest.spec.replicas - counted([newest], "availableReplicas");
     const spare = wanted([...old, newest]) - minAvailable - pending;
-    if (wanted(old) === 0 || spare <= 0) return false;
+    if (wanted(old) === 0 || spare <= 0 || active(old).some(isBehind)) return false;
     const unhealthy = shrink(
       deployment,
       old,

@@ -29,19 +29,13 @@ export function startGarbageCollector({ operations, failed }: ControllerContext)
   }
 
   function empty(namespace: Namespace): void {
-    const { name, finalizers = [] } = namespace.metadata;
+    const { name } = namespace.metadata;
     const content = contentOf(name);
     for (const [resource, object] of content)
       if (object.metadata.deletionTimestamp === undefined) operations.remove(resource, object);
     const live = store.get(resources.namespaces, undefined, name);
     if (live === undefined || contentOf(name).length > 0) return;
-    const left = finalizers.filter((finalizer) => finalizer !== "kubernetes");
-    operations.update(
-      resources.namespaces,
-      live,
-      { ...live, metadata: { ...live.metadata, finalizers: left } },
-      CONTROLLER,
-    );
+    operations.update(resources.namespaces, live, { ...live, spec: { ...live.spec, finalizers: [] } }, CONTROLLER);
   }
 
   const contentOf = (namespace: string): [Resource, KubeObject][] =>
