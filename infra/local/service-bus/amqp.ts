@@ -121,11 +121,6 @@ export function processSoon(connection: Connection): void {
   connection["_register"]();
 }
 
-/** Drops a connection as a broken network would, and stops rhea's timers for it. */
-export function abortConnection(connection: Connection): void {
-  connection["abort_socket"](socketOf(connection));
-}
-
 function socketOf(connection: Connection): Socket {
   return connection["socket"];
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import type { Server } from "node:net";
-import rhea, { type Connection, type Container, type EventContext } from "rhea";
-import { abortConnection, acknowledgeReads, keepRawMessages } from "./amqp.ts";
+import type { Server, Socket } from "node:net";
+import rhea, { type Container, type EventContext } from "rhea";
+import { acknowledgeReads, keepRawMessages } from "./amqp.ts";
 import { SHARED_ACCESS_KEY_NAME } from "./cbs.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { MAX_MESSAGE_BYTES, type Sections } from "./codec.ts";
@@ -51,18 +51,24 @@ export function createServiceBusBroker(options: ServiceBusBrokerOptions): Servic
     queue.onAvailable = () => consumers.deliverSoon(queue);
     queue.onSessionLost = (owner) => consumers.loseSession(owner);
   }
-  const connections = new Set<Connection>();
-  const container = createContainer(connections, log);
+  const container = createContainer(log);
   answerLinks(container, { entities, consumers, sharedAccessKey, clock, log });
   for (const ending of ["connection_close", "disconnected"]) {
     container.on(ending, ({ connection }: EventContext) => consumers.forget(connection));
   }
+  const sockets = new Set<Socket>();
   let server: Server | undefined;
+
+  // with an error, because that is what makes rhea stop its timers
+  function cutConnections(): void {
+    for (const socket of sockets) socket.destroy(new Error("The broker cut the connection."));
+  }
 
   return {
     async listen(port = 0) {
-      server = listenOn(container, port);
-      await once(server, "listening");
+      const listening = listenOn(container, port, sockets);
+      await once(listening, "listening");
+      server = listening;
     },
     get connectionString() {
       const address = server?.address();
@@ -70,14 +76,12 @@ export function createServiceBusBroker(options: ServiceBusBrokerOptions): Servic
       const key = `SharedAccessKeyName=${SHARED_ACCESS_KEY_NAME};SharedAccessKey=${sharedAccessKey}`;
       return `Endpoint=sb://${HOST}:${address.port};${key};UseDevelopmentEmulator=true`;
     },
-    cutConnections() {
-      for (const connection of connections) abortConnection(connection);
-    },
+    cutConnections,
     async close() {
       for (const queue of queues) queue.close();
       const closed = server && once(server, "close");
       server?.close();
-      this.cutConnections();
+      cutConnections();
       await closed;
       server = undefined;
     },
@@ -112,24 +116,20 @@ function createEntities(
   return new Map(entities);
 }
 
-/** A container that keeps count of its connections and says what goes wrong on them. */
-function createContainer(connections: Set<Connection>, log: (line: string) => void): Container {
+/** A container that says what goes wrong on its connections. */
+function createContainer(log: (line: string) => void): Container {
   const container = rhea.create_container({ id: "local-service-bus" });
   container.sasl_server_mechanisms.enable_anonymous();
-  container.on("connection_open", ({ connection }: EventContext) => {
-    connections.add(connection);
-    acknowledgeReads(connection);
-  });
+  container.on("connection_open", ({ connection }: EventContext) => acknowledgeReads(connection));
   container.on("session_open", ({ session }: EventContext) => session && keepRawMessages(session));
-  container.on("disconnected", ({ connection }: EventContext) => connections.delete(connection));
   for (const name of ERRORS) {
     container.on(name, (event: unknown) => log(`${name}: ${event instanceof Error ? event.message : ""}`));
   }
   return container;
 }
 
-function listenOn(container: Container, port: number): Server {
-  return container.listen({
+function listenOn(container: Container, port: number, sockets: Set<Socket>): Server {
+  const server = container.listen({
     host: HOST,
     port,
     max_frame_size: 65_536,
@@ -139,4 +139,9 @@ function listenOn(container: Container, port: number): Server {
     // otherwise every abandoned delivery is reported twice, the second time as released
     sender_options: { treat_modified_as_released: false },
   });
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  return server;
 }

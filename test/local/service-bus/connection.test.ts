@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { createConnection } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createServiceBusBroker } from "../../../infra/local/service-bus/broker.ts";
@@ -67,18 +68,22 @@ test("a broker comes back on the port it is told, and a closed one leaves nothin
   expect(() => broker.connectionString).toThrow("does not listen");
   await broker.listen();
   const { connectionString } = broker;
+  const port = Number(/:(\d+);/.exec(connectionString)?.[1]);
   const before = process.getActiveResourcesInfo().length;
+  const silent = createConnection(port, "127.0.0.1");
+  await once(silent, "connect");
   const client = connect(connectionString);
   await client.createSender("q").sendMessages({ body: 1, messageId: "1" });
   await client.close();
-  await broker.close();
+  await Promise.all([broker.close(), once(silent.resume(), "close")]);
   await vi.waitFor(() => expect(process.getActiveResourcesInfo().length).toBeLessThan(before), { timeout: 2000 });
   const again = createServiceBusBroker({ queues: { q: {} }, sharedAccessKey: "c2VjcmV0" });
-  await again.listen(Number(/:(\d+);/.exec(connectionString)?.[1]));
+  await again.listen(port);
   expect(again.connectionString).toBe(connectionString);
-  await expect(broker.listen(Number(/:(\d+);/.exec(connectionString)?.[1]))).rejects.toMatchObject({
+  await expect(broker.listen(port)).rejects.toMatchObject({
     code: "EADDRINUSE",
   });
+  await broker.close();
   expect(() => again.inspect("nowhere")).toThrow("There is no queue 'nowhere'.");
   await again.close();
 });
