@@ -1,21 +1,20 @@
 import { resolve } from "node:path";
-import { type AdminDeps, createAdmin, type Fire } from "./admin.ts";
-import { type Environment, expandSettings } from "./app-settings.ts";
+import { createAdmin } from "./admin.ts";
+import type { Environment } from "./app-settings.ts";
 import type { HostSettings } from "./host-json.ts";
 import { type BufferedRequest, createHttpFunctions } from "./http-functions.ts";
 import { createHttpServer } from "./http-server.ts";
 import { createInFlight } from "./in-flight.ts";
-import { createInvoker, type Executions, type Invoker } from "./invoker.ts";
+import { createInvoker, type Executions } from "./invoker.ts";
 import type { Keys } from "./keys.ts";
+import { createListeners } from "./listeners.ts";
 import { loadApp, readHostSettings } from "./load-app.ts";
 import { createLog, type Log, type LogLine } from "./log.ts";
-import { createQueueListener } from "./queue-listener.ts";
-import type { QueueTrigger, RegisteredFunction, TimerTrigger } from "./registered-function.ts";
-import { createServiceBusClients, type ServiceBusClients } from "./service-bus-clients.ts";
-import { type Clock, createTimerListener } from "./timer-listener.ts";
-import { compileSchedule, repeatsWithinAMinute } from "./timer-schedule.ts";
-import { createTimerStatusStore, type TimerStatusStore } from "./timer-status.ts";
-import { createWorkerCore } from "./worker-core.ts";
+import type { RegisteredFunction } from "./registered-function.ts";
+import { createServiceBusClients } from "./service-bus-clients.ts";
+import type { Clock } from "./timer-listener.ts";
+import { createTimerStatusStore } from "./timer-status.ts";
+import { createWorkerCore, type WorkerCore } from "./worker-core.ts";
 
 export interface FunctionsHostOptions {
   /** Holds package.json with `main`, and host.json. */
@@ -44,30 +43,24 @@ export interface FunctionsHost {
   start(): Promise<void>;
   /** The base address; throws before the start. */
   readonly url: string;
-  functions(): readonly { readonly name: string; readonly trigger: RegisteredFunction["trigger"] }[];
+  functions(): readonly Pick<RegisteredFunction, "name" | "trigger">[];
   executions(): Readonly<Record<string, Executions>>;
   /** Takes nothing new, waits for what is in flight, closes everything. */
   stop(): Promise<void>;
 }
 
-/** A source of invocations besides HTTP. */
-interface Listener {
-  start(): void;
-  readonly fire: Fire;
-  drain(): Promise<void>;
-  close(): Promise<void>;
-}
-
-interface ListenerDeps {
-  readonly environment: Environment;
+/** Not the app's, but what the app is started with. */
+interface Loaded {
+  readonly options: FunctionsHostOptions;
   readonly settings: HostSettings;
-  readonly invoker: Invoker;
-  readonly inFlight: ReturnType<typeof createInFlight>;
-  readonly clients: ServiceBusClients;
-  readonly timerStatus: TimerStatusStore;
   readonly clock: Clock;
   readonly log: Log;
+  readonly core: WorkerCore;
+  /** What undoes the start, the latest last. */
+  readonly undo: (() => Promise<void> | void)[];
 }
+
+type Running = Omit<FunctionsHost, "start">;
 
 const systemClock: Clock = {
   now: () => new Date(),
@@ -79,19 +72,17 @@ const systemClock: Clock = {
 
 /** Runs one Functions app around the unmodified `@azure/functions`. The library keeps its state per process: one start of one app in a process. */
 export function createFunctionsHost(options: FunctionsHostOptions): FunctionsHost {
-  const clock = options.clock ?? systemClock;
-  let running: Awaited<ReturnType<typeof startHost>> | undefined;
-
+  let running: Running | undefined;
   return {
     async start() {
       if (running !== undefined) throw new Error("The Functions host has been started already");
-      running = await startHost({ ...options, clock });
+      running = await startHost(options);
     },
     get url() {
       if (running === undefined) throw new Error("The Functions host has not been started");
       return running.url;
     },
-    functions: () => running?.functions ?? [],
+    functions: () => running?.functions() ?? [],
     executions: () => running?.executions() ?? {},
     async stop() {
       await running?.stop();
@@ -99,143 +90,93 @@ export function createFunctionsHost(options: FunctionsHostOptions): FunctionsHos
   };
 }
 
-async function startHost(options: FunctionsHostOptions & { clock: Clock }) {
-  const appDirectory = resolve(options.appDirectory);
-  const environment = options.environment ?? process.env;
-  const keys: Keys = { functionKeys: options.functionKeys ?? [], masterKey: options.masterKey };
-  const { clock } = options;
-  const settings = readHostSettings(appDirectory);
-  const log = createLog({ sink: options.sink ?? (() => undefined), levels: settings.logLevels, now: clock.now });
-  logIgnored(settings, log);
-
+async function startHost(options: FunctionsHostOptions): Promise<Running> {
+  const { clock = systemClock, sink = () => undefined } = options;
+  const settings = readHostSettings(options.appDirectory);
+  const log = createLog({ sink, levels: settings.logLevels, now: clock.now });
   const core = createWorkerCore({ log });
-  const uninstall = core.install();
-  const inFlight = createInFlight();
-  const clients = createServiceBusClients(environment, settings.serviceBus.retry);
-  const undo: (() => Promise<void> | void)[] = [uninstall, () => clients.close()];
-
+  const undo: Loaded["undo"] = [core.install()];
   try {
+    logStartup(
+      log,
+      settings.ignored.length > 0,
+      `host.json: ${settings.ignored.join(", ")}: accepted, ignored locally`,
+    );
+    const appDirectory = resolve(options.appDirectory);
     await loadApp(appDirectory);
     await core.finishStartup(appDirectory);
-    const functions = core.functions();
-    if (functions.length === 0)
+    if (core.functions().length === 0) {
       throw new Error("The app registered no function (or @azure/functions was loaded before the host)");
-    const invoker = createInvoker({
-      core,
-      log,
-      timeoutMilliseconds: settings.functionTimeoutMilliseconds,
-      onTimeout: options.onTimeout ?? (() => process.exit(1)),
-      monotonicNow: () => performance.now(),
-    });
-    const timerStatus = createTimerStatusStore(options.stateDirectory);
-    const listenerDeps = { environment, settings, invoker, inFlight, clients, timerStatus, clock, log };
-    const listeners = await createListeners(functions, listenerDeps);
-    const { routePrefix } = settings;
-    const answer = createAnswer({
-      http: createHttpFunctions({ functions, routePrefix, keys, invoker, log }),
-      admin: {
-        keys,
-        functions,
-        executions: invoker.executions,
-        fire: new Map([...listeners].map(([name, listener]) => [name, listener.fire])),
-        startedAt: clock.now(),
-        now: clock.now,
-        inBackground: (work) => void inFlight.track(work),
-      },
-    });
-    const server = createHttpServer({ answer, inFlight, log });
-    const url = await server.listen(options.port ?? 0);
-    undo.push(() => server.close());
-    for (const listener of listeners.values()) listener.start();
-    log({
-      level: "information",
-      category: "Host.Startup",
-      message: `${functions.length} functions, listening on ${url}`,
-    });
-
-    return {
-      url,
-      functions: functions.map(({ name, trigger }) => ({ name, trigger })),
-      executions: invoker.executions,
-      async stop() {
-        server.drain();
-        for (const listener of listeners.values()) void inFlight.track(listener.drain());
-        if (!(await inFlight.drained(options.graceMilliseconds ?? 10_000))) {
-          log({ level: "warning", category: "Host.Shutdown", message: "Stopped while invocations were still running" });
-        }
-        await core.terminate();
-        await Promise.all([...listeners.values()].map((listener) => listener.close()));
-        await undoAll(undo);
-      },
-    };
+    }
+    return await listen({ options, settings, clock, log, core, undo });
   } catch (error) {
     await undoAll(undo);
     throw error;
   }
 }
 
-async function undoAll(undo: readonly (() => Promise<void> | void)[]): Promise<void> {
-  for (const one of undo.toReversed()) await one();
-}
-
-function logIgnored({ ignored }: HostSettings, log: Log): void {
-  if (ignored.length === 0) return;
-  log({
-    level: "information",
-    category: "Host.Startup",
-    message: `host.json: ${ignored.join(", ")}: accepted, ignored locally`,
+async function listen({ options, settings, clock, log, core, undo }: Loaded): Promise<Running> {
+  const environment = options.environment ?? process.env;
+  const functions = core.functions();
+  const inFlight = createInFlight();
+  const clients = createServiceBusClients(environment, settings.serviceBus.retry);
+  undo.push(() => clients.close());
+  const invoker = createInvoker({
+    core,
+    log,
+    timeoutMilliseconds: settings.functionTimeoutMilliseconds,
+    onTimeout: options.onTimeout ?? (() => process.exit(1)),
+    monotonicNow: () => performance.now(),
   });
-}
-
-function createAnswer(deps: { http: ReturnType<typeof createHttpFunctions>; admin: AdminDeps }) {
-  const admin = createAdmin(deps.admin);
-  return (request: BufferedRequest) =>
-    /^\/admin(\/|$)/i.test(request.url.pathname) ? admin(request) : deps.http(request);
-}
-
-async function createListeners(
-  functions: readonly RegisteredFunction[],
-  deps: ListenerDeps,
-): Promise<ReadonlyMap<string, Listener>> {
-  const listeners = new Map<string, Listener>();
-  for (const target of functions) {
-    const { trigger } = target;
-    if (trigger.kind === "timer") listeners.set(target.name, timerListener(target, trigger, deps));
-    if (trigger.kind === "serviceBusQueue") listeners.set(target.name, await queueListener(target, trigger, deps));
+  const timerStatus = createTimerStatusStore(options.stateDirectory);
+  const deps = { environment, settings, invoker, inFlight, clients, timerStatus, clock, log };
+  const listeners = await createListeners(functions, deps);
+  const keys: Keys = { functionKeys: options.functionKeys ?? [], masterKey: options.masterKey };
+  const answerHttp = createHttpFunctions({ functions, routePrefix: settings.routePrefix, keys, invoker, log });
+  const answerAdmin = createAdmin({
+    keys,
+    functions,
+    executions: invoker.executions,
+    fire: new Map([...listeners].map(([name, listener]) => [name, listener.fire])),
+    startedAt: clock.now(),
+    now: clock.now,
+    inBackground: (work) => void inFlight.track(work),
+  });
+  const answer = (request: BufferedRequest) => (isAdmin(request) ? answerAdmin(request) : answerHttp(request));
+  const server = createHttpServer({ answer, inFlight, log });
+  const url = await server.listen(options.port ?? 0);
+  undo.push(() => server.close());
+  for (const listener of listeners.values()) {
+    undo.push(() => listener.close());
+    listener.start();
   }
-  return listeners;
-}
+  undo.push(() => core.terminate());
+  logStartup(log, true, `${functions.length} functions, listening on ${url}`);
 
-async function queueListener(target: RegisteredFunction, trigger: QueueTrigger, deps: ListenerDeps): Promise<Listener> {
-  const { maxConcurrentCalls, maxAutoLockRenewalMilliseconds, autoCompleteMessages } = deps.settings.serviceBus;
-  return createQueueListener({
-    name: target.name,
-    queueName: expandSettings(trigger.queueName, deps.environment),
-    client: await deps.clients.get(expandSettings(trigger.connection, deps.environment)),
-    maxConcurrentCalls,
-    maxAutoLockRenewalMilliseconds,
-    autoComplete: trigger.autoCompleteMessages ?? autoCompleteMessages,
-    run: (input, reason) => deps.invoker.run(target, input, reason),
-    inFlight: deps.inFlight,
-    log: deps.log,
-  });
-}
-
-function timerListener(target: RegisteredFunction, trigger: TimerTrigger, deps: ListenerDeps): Listener {
-  const expression = expandSettings(trigger.schedule, deps.environment);
-  const schedule = compileSchedule(expression);
-  // As in Azure, a schedule of less than a minute is not monitored.
-  const monitored = trigger.useMonitor && !repeatsWithinAMinute(schedule, deps.clock.now());
-  const timer = createTimerListener({
-    name: target.name,
-    expression,
-    schedule,
-    runOnStartup: trigger.runOnStartup,
-    store: monitored ? deps.timerStatus : undefined,
-    clock: deps.clock,
-    async run(data, reason) {
-      await deps.inFlight.track(deps.invoker.run(target, { data }, reason));
+  return {
+    url,
+    functions: () => functions.map(({ name, trigger }) => ({ name, trigger })),
+    executions: invoker.executions,
+    async stop() {
+      server.drain();
+      for (const listener of listeners.values()) void inFlight.track(listener.drain());
+      if (!(await inFlight.drained(options.graceMilliseconds ?? 10_000))) {
+        log({ level: "warning", category: "Host.Shutdown", message: "Stopped while invocations were still running" });
+      }
+      await undoAll(undo);
     },
-  });
-  return { start: timer.start, fire: timer.fire, drain: async () => timer.stop(), close: async () => undefined };
+  };
+}
+
+function isAdmin({ url }: BufferedRequest): boolean {
+  return /^\/admin(\/|$)/i.test(url.pathname);
+}
+
+/** Undoes once: a second call finds nothing to do. */
+async function undoAll(undo: Loaded["undo"]): Promise<void> {
+  for (let last = undo.pop(); last !== undefined; last = undo.pop()) await last();
+}
+
+function logStartup(log: Log, worthSaying: boolean, message: string): void {
+  if (worthSaying) log({ level: "information", category: "Host.Startup", message });
 }

@@ -11,7 +11,7 @@ const BODY_LIMIT_BYTES = 104_857_600;
 export interface HttpServer {
   /** Listens on 127.0.0.1 and resolves to the base address. */
   listen(port: number): Promise<string>;
-  /** Takes no new connections; those without a request are closed. */
+  /** Takes no new request: connections without one are closed, the others after their answer. */
   drain(): void;
   /** Closes every connection. */
   close(): Promise<void>;
@@ -23,9 +23,21 @@ export function createHttpServer(deps: {
   inFlight: InFlight;
   log: Log;
 }): HttpServer {
+  let draining = false;
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = draining ? { status: 503 } : await answerRequest(deps.answer, request);
+    if (answer === "aborted") return;
+    // Node keeps a connection that was busy when the server closed, and takes further requests from it.
+    if (draining) response.setHeader("connection", "close");
+    send(response, answer);
+    // What nobody reads any more of a body is let through, so that the peer gets to read the answer.
+    request.resume();
+  }
+
   const server = createServer((request, response) => {
     void deps.inFlight.track(
-      handle(deps.answer, request, response).catch((error: unknown) => {
+      handle(request, response).catch((error: unknown) => {
         deps.log({ level: "error", category: "Host.Http", message: describeError(error) });
         response.destroy();
       }),
@@ -40,6 +52,7 @@ export function createHttpServer(deps: {
         server.listen(port, "127.0.0.1", () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
       }),
     drain() {
+      draining = true;
       server.close();
       server.closeIdleConnections();
     },
@@ -51,17 +64,16 @@ export function createHttpServer(deps: {
   };
 }
 
-async function handle(
+async function answerRequest(
   answer: (request: BufferedRequest) => Promise<Answer> | Answer,
   request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+): Promise<Answer | "aborted"> {
   const url = URL.parse(`http://${request.headers.host ?? "localhost"}${request.url ?? "/"}`);
-  if (url === null) return send(response, { status: 400 });
+  if (url === null) return { status: 400 };
   const body = await readBody(request);
-  if (body === "aborted") return;
-  if (body === "too large") return send(response, { status: 413, headers: { connection: "close" } });
-  send(response, await answer({ method: request.method ?? "GET", url, headers: request.headers, body }));
+  if (body === "aborted") return "aborted";
+  if (body === "too large") return { status: 413 };
+  return answer({ method: request.method ?? "GET", url, headers: request.headers, body });
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer | "too large" | "aborted"> {
@@ -69,7 +81,8 @@ async function readBody(request: IncomingMessage): Promise<Buffer | "too large" 
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const chunk of request) {
+    // Leaving the loop must not cut the connection on which the answer goes out.
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes > BODY_LIMIT_BYTES) return "too large";

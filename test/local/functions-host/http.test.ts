@@ -82,6 +82,23 @@ describe("an HTTP function", () => {
   });
 });
 
+describe("a body without Content-Length", () => {
+  test("is cut at 100 MiB, with a 413", async () => {
+    const host = await start();
+    const mebibyte = Buffer.alloc(1024 * 1024);
+    const status = await new Promise((resolve, reject) => {
+      const sent = request(`${host.url}/api/echo/github`, { method: "POST" }, (response) => {
+        resolve(response.statusCode);
+        sent.destroy();
+      });
+      sent.on("error", reject);
+      const send = (left: number) => void (left > 0 && !sent.destroyed && sent.write(mebibyte, () => send(left - 1)));
+      send(200);
+    });
+    expect(status).toBe(413);
+  });
+});
+
 describe("/admin", () => {
   test("needs the master key, but for the ping", async () => {
     const host = await start();
