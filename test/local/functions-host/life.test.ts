@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { eventually, startHostProcess, writeApp } from "./host-process.ts";
@@ -62,6 +62,22 @@ describe("a host process", () => {
     await expect(fetch(`${host.url}/api/stuck`)).rejects.toThrow();
     expect(await host.ended).toBe(1);
     expect(host.lines.at(-1)).toMatchObject({ level: "critical", category: "Host.Timeout", functionName: "stuck" });
+  });
+
+  test("runs a timer by the schedule in a setting, and at its start what it missed before", async () => {
+    const code =
+      'app.timer("t", { schedule: "%WHEN%", handler: (t, context) => context.log(t.isPastDue ? "missed" : "due") });';
+    const appDirectory = writeApp(code);
+    const state = join(appDirectory, "state");
+    mkdirSync(state);
+    const missed = { schedule: "0 0 2 * * *", next: "2026-01-01T02:00:00.000Z" };
+    writeFileSync(join(state, "t.json"), JSON.stringify(missed));
+    const args = ["--state", state];
+    const late = await startHostProcess({ appDirectory, args, environment: { WHEN: missed.schedule } });
+    await eventually(() => late.lines.some(({ message }) => message === "missed")).toBe(true);
+    expect(await late.stop()).toBe(0);
+    const often = await startHostProcess({ appDirectory, args, environment: { WHEN: "*/1 * * * * *" } });
+    await eventually(() => often.lines.filter(({ message }) => message === "due").length).toBeGreaterThan(0);
   });
 
   test("writes what logLevel lets through, by category", async () => {
