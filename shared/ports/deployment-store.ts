@@ -45,6 +45,8 @@ export interface DeploymentStore {
   listOfTarget(target: string, limit: number): Promise<readonly Deployment[]>;
   /** Writes the hint that lists a deployment under its day; before it is accepted, never the truth. */
   hintListed(target: string, generation: number, createdAt: number): Promise<void>;
+  /** Resolves when the table answers. */
+  ping(): Promise<void>;
   /** Hints of the last days, newest first. */
   listHints(days: number, limit: number, now: number): Promise<readonly { target: string; generation: number }[]>;
 }

@@ -11,4 +11,6 @@ export interface OutgoingMessage {
 /** Sends; a resolved promise means that the bus has every message. Errors: TransientError, PermanentError. */
 export interface MessageBus {
   send(messages: readonly OutgoingMessage[], signal?: AbortSignal): Promise<void>;
+  /** Resolves when the bus answers. */
+  ping(signal: AbortSignal): Promise<void>;
 }

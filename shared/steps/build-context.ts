@@ -1,7 +1,7 @@
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { type Pack, pack } from "tar-stream";
+import { pack as createPack, type Pack } from "tar-stream";
 import { PermanentError } from "../domain/errors.ts";
 import type { ModelVersion } from "../domain/model.ts";
 import type { ModelArtifact, ModelRegistry } from "../ports/model-registry.ts";
@@ -33,30 +33,42 @@ export async function openContext(
   parts: ContextParts,
   signal: AbortSignal,
 ): Promise<Readable> {
-  const carried = totalBytes(parts.artifacts) <= CARRIED_BYTES;
-  const files = carried ? parts.template.files : await fetchingFiles(registry, parts);
-  const tar = pack();
-  const packed = writeEntries(tar, registry, files, carried ? parts : { ...parts, artifacts: [] }, signal);
-  packed.catch((error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))));
+  if (totalBytes(parts.artifacts) <= CARRIED_BYTES) return Readable.from(pack(registry, parts, signal));
+  const files = await fetchingFiles(registry, parts);
+  const template = { ...parts.template, files };
+  return Readable.from(pack(registry, { ...parts, template, artifacts: [] }, signal));
+}
+
+/** Nothing is fetched before the first chunk is asked for, so a failure always has a reader that sees it. */
+async function* pack(registry: ModelRegistry, parts: ContextParts, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const tar = createPack();
   const gzip = createGzip();
-  // The reader of `gzip` sees a failure of any part, because a destroyed pipeline destroys its last stream.
-  pipeline(tar as unknown as Readable, gzip, { signal }).catch((error: Error) => gzip.destroy(error));
-  return gzip;
+  tar.on("error", (error) => gzip.destroy(error));
+  tar.pipe(gzip);
+  writeEntries(tar, registry, parts, signal).catch((error: unknown) =>
+    tar.destroy(error instanceof Error ? error : new Error(String(error))),
+  );
+  try {
+    for await (const chunk of gzip) yield chunk;
+  } finally {
+    // A reader that leaves stops the reading of the artifacts.
+    tar.destroy();
+  }
 }
 
 async function writeEntries(
   tar: Pack,
   registry: ModelRegistry,
-  files: SourceTemplate["files"],
-  { version, artifacts }: ContextParts,
+  { template, version, artifacts }: ContextParts,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { path, content } of files) tar.entry({ name: path, size: content.byteLength }, Buffer.from(content));
+  for (const { path, content } of template.files)
+    tar.entry({ name: path, size: content.byteLength }, Buffer.from(content));
   for (const { path, bytes } of artifacts) {
+    // Opened before the entry exists: an entry nobody writes to would fail without anybody to hear it.
+    const artifact = await registry.openArtifact(version, path, signal);
     const entry = tar.entry({ name: `${MODEL_FOLDER}${path}`, size: bytes });
-    await pipeline(await registry.openArtifact(version, path, signal), entry as unknown as NodeJS.WritableStream, {
-      signal,
-    });
+    await pipeline(artifact, entry as unknown as NodeJS.WritableStream, { signal });
   }
   tar.finalize();
 }

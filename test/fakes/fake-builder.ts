@@ -10,7 +10,8 @@ export interface FakeBuilder extends ImageBuilder {
 
 export interface FakeImages extends ImageRegistry {
   push(repository: string, tag: string, digest: string): void;
-  drop(digest: string): void;
+  /** Deletes an image behind Belay's back; false: it is locked. */
+  drop(digest: string): boolean;
   /** The tag an image was pushed under. */
   tagOf(image: string): string | undefined;
   locked(): ReadonlySet<string>;
@@ -38,7 +39,10 @@ export function createFakeImages(): FakeImages {
       digests.add(`${repository}@${digest}`);
     },
     drop: (digest) => {
-      for (const key of digests) if (key.endsWith(digest)) digests.delete(key);
+      const images = [...digests].filter((key) => key.endsWith(digest));
+      if (images.some((key) => locked.has(key))) return false;
+      for (const key of images) digests.delete(key);
+      return true;
     },
     tagOf: (image) => [...tags].find(([, digest]) => image.endsWith(digest))?.[0].split(":")[1],
     locked: () => locked,

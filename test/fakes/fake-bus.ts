@@ -40,6 +40,7 @@ export function createFakeBus(now: () => number, pick: (due: number) => number =
     send: async (messages) => {
       for (const message of messages) enqueue({ ...message, body: structuredClone(message.body) });
     },
+    ping: async () => {},
     take: (at) => {
       const due = queued.filter((message) => message.at <= at).sort((a, b) => a.at - b.at);
       const chosen = due[pick(due.length)];

@@ -73,6 +73,7 @@ export function createFakeStore(now: () => number): FakeStore {
       counts.writes += 1;
       write(`list|hint:${target}:${generation}`, { target, generation, createdAt });
     },
+    ping: async () => {},
     listHints: async (days, limit, at) =>
       all<{ target: string; generation: number; createdAt: number }>("hint")
         .filter(({ createdAt }) => createdAt > at - days * 86_400_000)

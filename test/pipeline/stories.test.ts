@@ -109,9 +109,10 @@ describe("a promotion", () => {
 describe("a target", () => {
   it("takes the same wish twice as one deployment", async () => {
     const world = createWorld();
-    await world.promote("1", world.now());
+    const wishedAt = world.now();
+    await world.promote("1", wishedAt);
     await world.run();
-    await world.promote("1", world.now() - 60_000);
+    await world.promote("1", wishedAt);
     await world.run();
     expect(world.endings()).toHaveLength(1);
   });

@@ -37,6 +37,15 @@ export function createServiceBus(openClient: () => Promise<ServiceBusClient>): M
         }
       }
     },
+    ping: async (signal) => {
+      // Opens the link, which needs the namespace, the queue and the right to send.
+      await within(
+        senderOf("poison").then((sender) => sender.createMessageBatch({ abortSignal: signal })),
+        signal,
+      ).catch((error: unknown) => {
+        throw classifyBusError(error);
+      });
+    },
   };
 }
 

@@ -60,6 +60,9 @@ export function createTableStore(client: TableClient, localNow: () => number = D
       const row = { partitionKey: listPartition(createdAt), rowKey: listRow(target, generation) };
       await table.insert({ ...row, ...textProperties({ target, generation }) });
     },
+    ping: async () => {
+      await table.read("health", "health");
+    },
     listHints: async (days, limit, now) => {
       const hints: { target: string; generation: number }[] = [];
       for (let day = 0; day < days && hints.length < limit; day++) {
