@@ -1,3 +1,4 @@
+import type { TargetPolicy } from "../domain/policy.ts";
 import type { KubernetesObject } from "../domain/release.ts";
 import type { PodStatus, WorkloadStatus } from "../domain/rollout-status.ts";
 import type { Token } from "../domain/token.ts";
@@ -53,3 +54,12 @@ export interface Prober {
     signal: AbortSignal,
   ): Promise<ProbeAnswer>;
 }
+
+/** What a visit needs of the place where a target lives. */
+export interface ClusterAccess {
+  cluster: Cluster;
+  prober: Prober;
+}
+
+/** Opens the namespace a target's policy names. Errors: TransientError; PermanentError `configuration-wrong`, `access-denied`, `bad-answer`. */
+export type OpenCluster = (policy: Pick<TargetPolicy, "cluster" | "namespace">) => Promise<ClusterAccess>;

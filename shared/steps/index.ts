@@ -1,8 +1,9 @@
 import type { Step } from "../domain/pipeline.ts";
+import type { OpenCluster } from "../ports/cluster.ts";
 import { type BuildDependencies, createBuild } from "./build.ts";
 import { createRollback } from "./rollback.ts";
 import { createRollout } from "./rollout.ts";
-import type { OpenCluster, StepHandler } from "./step.ts";
+import type { StepHandler } from "./step.ts";
 import { createValidate } from "./validate.ts";
 import { createVerify } from "./verify.ts";
 

@@ -3,10 +3,9 @@ import type { PruneMessage } from "../domain/owed.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { objectKey } from "../domain/release.ts";
 import type { Target } from "../domain/target.ts";
-import type { OwnedObject } from "../ports/cluster.ts";
+import type { OpenCluster, OwnedObject } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import type { Log } from "../ports/telemetry.ts";
-import type { OpenCluster } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 
 export interface PruneDependencies {

@@ -8,9 +8,10 @@ import {
   type Release,
   zeroedWorkloads,
 } from "../domain/release.ts";
+import type { ClusterAccess, OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import { applyChange } from "./apply-release.ts";
-import type { ClusterAccess, OpenCluster, StepHandler, Visiting } from "./step.ts";
+import type { StepHandler, Visiting } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 import { lookAtRelease, NOTHING_MEASURED } from "./verify-release.ts";
 import { lookAtRollout } from "./watch-rollout.ts";

@@ -3,10 +3,11 @@ import { PermanentError } from "../domain/errors.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { failed } from "../domain/problem.ts";
 import { describeRelease, type Release } from "../domain/release.ts";
+import type { OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import type { ImageRegistry } from "../ports/image-registry.ts";
 import { applyChange, checkFences } from "./apply-release.ts";
-import type { OpenCluster, StepHandler, Visiting } from "./step.ts";
+import type { StepHandler, Visiting } from "./step.ts";
 import { readRelease, splitImage } from "./stored-release.ts";
 import { lookAtRollout } from "./watch-rollout.ts";
 

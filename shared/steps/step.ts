@@ -3,7 +3,6 @@ import type { Outcome } from "../domain/outcome.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import type { Target } from "../domain/target.ts";
 import type { Token } from "../domain/token.ts";
-import type { Cluster, Prober } from "../ports/cluster.ts";
 
 /** What a handler is given for one visit. */
 export interface Visiting {
@@ -20,11 +19,3 @@ export interface Visiting {
 
 /** Looks once, acts at most once, and reports. What it throws becomes an `errored` outcome. */
 export type StepHandler = (visiting: Visiting) => Promise<Outcome>;
-
-/** The cluster a target lives on. */
-export interface ClusterAccess {
-  cluster: Cluster;
-  prober: Prober;
-}
-
-export type OpenCluster = (policy: TargetPolicy) => Promise<ClusterAccess>;

@@ -11,7 +11,7 @@ import {
   type PredictionMeasurement,
   type Verdict,
 } from "../domain/verification.ts";
-import type { ClusterAccess } from "./step.ts";
+import type { ClusterAccess } from "../ports/cluster.ts";
 import { explainDeath } from "./watch-rollout.ts";
 
 /** What one look of a verification came to. */

@@ -1,6 +1,7 @@
 import { PermanentError } from "../domain/errors.ts";
+import type { OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
-import type { OpenCluster, StepHandler } from "./step.ts";
+import type { StepHandler } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 import { lookAtRelease, NOTHING_MEASURED } from "./verify-release.ts";
 

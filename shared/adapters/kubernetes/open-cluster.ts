@@ -1,6 +1,6 @@
 import { PermanentError } from "../../domain/errors.ts";
 import type { ClusterReference } from "../../domain/policy.ts";
-import type { Cluster, Prober } from "../../ports/cluster.ts";
+import type { OpenCluster } from "../../ports/cluster.ts";
 import type { ResourceManagerSettings } from "../azure/resource-manager.ts";
 import { createAksAccess } from "./aks-access.ts";
 import { createCluster } from "./cluster.ts";
@@ -15,17 +15,8 @@ export interface OpenClusterSettings {
   arm: ResourceManagerSettings | undefined;
 }
 
-/** Where a target lives, as its policy says it. */
-export interface ClusterPlace {
-  cluster: ClusterReference;
-  namespace: string;
-}
-
-/** Opens the namespace a policy names. Errors: TransientError; PermanentError `configuration-wrong`, `access-denied`, `bad-answer`. */
-export function createOpenCluster({
-  kubeconfigPath,
-  arm,
-}: OpenClusterSettings): (place: ClusterPlace) => Promise<{ cluster: Cluster; prober: Prober }> {
+/** Opens clusters from a kubeconfig and on AKS. */
+export function createOpenCluster({ kubeconfigPath, arm }: OpenClusterSettings): OpenCluster {
   const openContext = createKubeconfigAccess(kubeconfigPath);
   const openAks = arm === undefined ? undefined : createAksAccess(arm);
   const reach = async (reference: ClusterReference): Promise<KubeHttp> => {
