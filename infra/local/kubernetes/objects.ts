@@ -162,6 +162,7 @@ export interface RollingUpdate extends JsonObject {
 
 /** Counts and conditions of a Deployment; an absent count is zero. */
 export interface DeploymentStatus extends JsonObject {
+  collisionCount?: number;
   observedGeneration?: number;
   replicas?: number;
   updatedReplicas?: number;

@@ -43,7 +43,9 @@ export function calculateStatus(
     reason: enough ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
     message: `Deployment ${enough ? "has" : "does not have"} minimum availability.`,
   });
+  const { collisionCount } = deployment.status ?? {};
   return {
+    ...(collisionCount === undefined ? {} : { collisionCount }),
     observedGeneration: deployment.metadata.generation ?? 1,
     ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
     conditions,

@@ -41,7 +41,7 @@ interface Sets {
 /** Rolls Deployments out by scaling ReplicaSets, as pkg/controller/deployment of Kubernetes does. */
 export function startDeploymentController({ operations, failed }: ControllerContext): () => void {
   const { store } = operations;
-  const queue: WorkQueue = createWorkQueue(sync, (error, key) => failed(component, error, key));
+  const queue: WorkQueue = createWorkQueue({ sync, failed: (error, key) => failed(component, error, key) });
 
   function sync(namespace: string, name: string): void {
     const found = store.get(resources.deployments, namespace, name);

@@ -19,7 +19,7 @@ const component = "endpoints-controller";
 /** Keeps, for every Service with a selector, one Endpoints and one EndpointSlice object of the pods behind it. */
 export function startEndpointsController({ operations, failed }: ControllerContext): () => void {
   const { store } = operations;
-  const queue = createWorkQueue(sync, (error, key) => failed(component, error, key));
+  const queue = createWorkQueue({ sync, failed: (error, key) => failed(component, error, key) });
 
   function sync(namespace: string, name: string): void {
     const service = store.get(resources.services, namespace, name);

@@ -11,14 +11,14 @@ const component = "garbage-collector";
 export function startGarbageCollector({ operations, failed }: ControllerContext): () => void {
   const { store } = operations;
   // Keys of this queue are uids: of owners that are gone or going.
-  const owners = createWorkQueue(
-    (_, uid) => collect(operations, uid),
-    (error, key) => failed(component, error, key),
-  );
-  const namespaces = createWorkQueue(
-    (_, name) => syncNamespace(name),
-    (error, key) => failed("namespace-controller", error, key),
-  );
+  const owners = createWorkQueue({
+    sync: (_, uid) => collect(operations, uid),
+    failed: (error, key) => failed(component, error, key),
+  });
+  const namespaces = createWorkQueue({
+    sync: (_, name) => syncNamespace(name),
+    failed: (error, key) => failed("namespace-controller", error, key),
+  });
 
   function syncNamespace(name: string): void {
     const namespace = store.get(resources.namespaces, undefined, name);
@@ -72,9 +72,7 @@ function collect(operations: Operations, uid: string): void {
     operations.store.list(resource).map((object): Found => [resource, object]),
   );
   const owner = all.find(([, object]) => object.metadata.uid === uid);
-  const dependents = all.filter(([, { metadata }]) =>
-    metadata.ownerReferences?.some((reference) => reference.uid === uid),
-  );
+  const dependents = dependentsOf(uid, all);
   if (owner === undefined) {
     removeAll(operations, dependents, all);
     return;
@@ -84,14 +82,19 @@ function collect(operations: Operations, uid: string): void {
   else if (finalizers.includes("foregroundDeletion")) foreground(operations, owner, dependents, all);
 }
 
-/** A dependent goes when none of its owners is left. */
-function removeAll(operations: Operations, dependents: readonly Found[], all: readonly Found[]): void {
+/** A dependent goes when none of its owners is left; what is waited for, and has dependents itself, waits for those. */
+function removeAll(operations: Operations, dependents: readonly Found[], all: readonly Found[], awaited = false): void {
   const living = new Set(all.map(([, { metadata }]) => metadata.uid));
   for (const [resource, object] of dependents) {
-    const owned = object.metadata.ownerReferences?.some(({ uid }) => living.has(uid));
-    if (owned !== true && object.metadata.deletionTimestamp === undefined) operations.remove(resource, object);
+    const { uid, ownerReferences = [], deletionTimestamp } = object.metadata;
+    if (deletionTimestamp !== undefined || ownerReferences.some((owner) => living.has(owner.uid))) continue;
+    const propagationPolicy = awaited && dependentsOf(uid, all).length > 0 ? "Foreground" : "Background";
+    operations.remove(resource, object, { propagationPolicy });
   }
 }
+
+const dependentsOf = (uid: string, all: readonly Found[]): Found[] =>
+  all.filter(([, { metadata }]) => metadata.ownerReferences?.some((owner) => owner.uid === uid));
 
 function orphan(operations: Operations, owner: Found, dependents: readonly Found[], uid: string): void {
   for (const [resource, object] of dependents) {
@@ -104,7 +107,7 @@ function orphan(operations: Operations, owner: Found, dependents: readonly Found
 function foreground(operations: Operations, owner: Found, dependents: readonly Found[], all: readonly Found[]): void {
   const others = all.filter((found) => found !== owner);
   if (dependents.length === 0) release(operations, owner, "foregroundDeletion");
-  else removeAll(operations, dependents, others);
+  else removeAll(operations, dependents, others, true);
 }
 
 function release(operations: Operations, [resource, object]: Found, finalizer: string): void {

@@ -19,7 +19,11 @@ const component = "replicaset-controller";
 /** Keeps as many pods as each ReplicaSet wants; counts only pods it made itself. */
 export function startReplicaSetController({ operations, failed }: ControllerContext): () => void {
   const { store } = operations;
-  const queue: WorkQueue = createWorkQueue(sync, (error, key) => failed(component, error, key));
+  const queue: WorkQueue = createWorkQueue({
+    sync,
+    failed: (error, key) => failed(component, error, key),
+    isUrgent: hasTooMany,
+  });
 
   function sync(namespace: string, name: string): void {
     const replicaSet = store.get(resources.replicasets, namespace, name);
@@ -30,6 +34,12 @@ export function startReplicaSetController({ operations, failed }: ControllerCont
     for (const pod of pods.sort(byLeastLoss).slice(0, Math.max(0, -missing))) deletePod(replicaSet, pod);
     const live = store.get(resources.replicasets, namespace, name);
     if (live !== undefined) updateStatus(live);
+  }
+
+  /** Pods to lose go before pods to make: an update never shows more pods than its surge allows. */
+  function hasTooMany(namespace: string, name: string): boolean {
+    const replicaSet = store.get(resources.replicasets, namespace, name);
+    return replicaSet !== undefined && activePods(replicaSet).length > replicaSet.spec.replicas;
   }
 
   const activePods = (owner: ReplicaSet): Pod[] =>

@@ -12,7 +12,7 @@ const component = "default-scheduler";
 export function startScheduler({ operations, failed }: ControllerContext): () => void {
   const { store } = operations;
   let turn = 0;
-  const queue = createWorkQueue(sync, (error, key) => failed(component, error, key));
+  const queue = createWorkQueue({ sync, failed: (error, key) => failed(component, error, key) });
 
   function sync(namespace: string, name: string): void {
     const pod = store.get(resources.pods, namespace, name);

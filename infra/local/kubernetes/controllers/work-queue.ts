@@ -9,11 +9,17 @@ export interface WorkQueue {
 /** How long a key whose sync threw waits for its next turn. */
 const RETRY_MILLISECONDS = 1_000;
 
-/** A queue that works in `setImmediate`; `failed` is told of everything `sync` throws. */
-export function createWorkQueue(
-  sync: (namespace: string, name: string) => void,
-  failed: (error: unknown, key: string) => void,
-): WorkQueue {
+/** What a queue works with. */
+export interface Work {
+  sync(namespace: string, name: string): void;
+  /** Told of everything `sync` throws. */
+  failed(error: unknown, key: string): void;
+  /** Keys for which this holds have their turn before the others that wait. */
+  isUrgent?(namespace: string, name: string): boolean;
+}
+
+/** A queue that works in `setImmediate`. */
+export function createWorkQueue({ sync, failed, isUrgent = () => false }: Work): WorkQueue {
   const keys = new Set<string>();
   const timers = new Map<string, NodeJS.Timeout>();
   let scheduled: NodeJS.Immediate | undefined;
@@ -34,9 +40,8 @@ export function createWorkQueue(
     timers.set(key, timer.unref());
   };
   const run = (key: string): void => {
-    const [namespace = "", name = ""] = key.split("/");
     try {
-      sync(namespace, name);
+      sync(...parts(key));
     } catch (error) {
       failed(error, key);
       later(key, RETRY_MILLISECONDS);
@@ -44,9 +49,9 @@ export function createWorkQueue(
   };
   const drain = (): void => {
     scheduled = undefined;
-    const turn = [...keys];
+    const { urgent = [], other = [] } = Object.groupBy(keys, (key) => (isUrgent(...parts(key)) ? "urgent" : "other"));
     keys.clear();
-    for (const key of turn) if (!closed) run(key);
+    for (const key of [...urgent, ...other]) if (!closed) run(key);
   };
 
   return {
@@ -59,4 +64,9 @@ export function createWorkQueue(
       timers.clear();
     },
   };
+}
+
+function parts(key: string): [string, string] {
+  const [namespace = "", name = ""] = key.split("/");
+  return [namespace, name];
 }

@@ -1,0 +1,60 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type V1Pod, Watch } from "@kubernetes/client-node";
+import { type Cluster, report } from "./cluster.ts";
+
+/** A node that runs nothing and says of every pod what the test wants said. */
+export interface FakeKubelet {
+  close(): Promise<void>;
+}
+
+/** Registers a ready node whose kubelet reports pods ready while `isHealthy`, lets deleted ones go, and serves one log line. */
+export async function startKubelet(
+  cluster: Cluster,
+  isHealthy: (pod: V1Pod) => boolean = () => true,
+  name = "node-1",
+): Promise<FakeKubelet> {
+  const logs = await startLogServer();
+  const { port } = logs.address() as AddressInfo;
+  await cluster.core.createNode({ body: { metadata: { name } } });
+  await cluster.core.replaceNodeStatus({
+    name,
+    body: {
+      metadata: { name },
+      status: {
+        conditions: [{ type: "Ready", status: "True" }],
+        addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+        daemonEndpoints: { kubeletEndpoint: { Port: port } },
+      },
+    },
+  });
+  const pending = new Set<Promise<void>>();
+  const seen = (phase: string, pod: V1Pod): void => {
+    if (phase === "DELETED" || pod.spec?.nodeName !== name) return;
+    const work = tend(cluster, pod, isHealthy).finally(() => pending.delete(work));
+    pending.add(work);
+  };
+  const watch = await new Watch(cluster.config).watch("/api/v1/pods", {}, seen, () => undefined);
+  return {
+    async close() {
+      watch.abort();
+      await Promise.all(pending);
+      logs.closeAllConnections();
+      await new Promise((resolve) => logs.close(resolve));
+    },
+  };
+}
+
+async function tend(cluster: Cluster, pod: V1Pod, isHealthy: (pod: V1Pod) => boolean): Promise<void> {
+  const { name = "", namespace = "", deletionTimestamp } = pod.metadata ?? {};
+  if (deletionTimestamp !== undefined) {
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
+    await cluster.call("DELETE", path, { gracePeriodSeconds: 0 });
+  } else if (pod.status?.phase === "Pending" && isHealthy(pod)) await report(cluster, pod, true);
+}
+
+async function startLogServer(): Promise<Server> {
+  const server = createServer((request, response) => response.end(`log of ${request.url}\n`));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
