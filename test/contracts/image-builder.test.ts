@@ -34,7 +34,10 @@ imageBuilderContract("the fake", async () => {
       return { seconds: 60, ...(state === undefined ? {} : { state }) };
     },
   );
-  return { builder, images, builds: () => builder.builds().length, letGo: () => void (now += 60_000) };
+  const letGo = () => {
+    now += 60_000;
+  };
+  return { builder, images, builds: () => builder.builds().length, letGo };
 });
 
 const azure = useLoopbackAzure();

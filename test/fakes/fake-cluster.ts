@@ -14,6 +14,10 @@ export interface FakeCluster extends Cluster {
   find(kind: string, name: string): KubernetesObject | undefined;
   /** Changes an object behind Belay's back; without a token it counts as somebody else's. */
   tamper(kind: string, name: string, annotations: Record<string, string>): void;
+  /** Somebody else takes an object's fields: Belay's next change of it is refused. */
+  takeOver(kind: string, name: string, change: Readonly<Record<string, unknown>>): void;
+  /** Another worker deletes an object and makes it again. */
+  recreate(kind: string, name: string): void;
   /** The image that serves, by the last workload that became ready. */
   serving(): string | undefined;
   /** Every effective change, in order. */
@@ -25,6 +29,8 @@ interface Stored {
   uid: string;
   version: number;
   changedAt: number;
+  /** Somebody else owns its fields. */
+  taken?: boolean;
 }
 
 const READY_AFTER_MS = 4_000;
@@ -49,6 +55,13 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
     const image = imageOf(stored.object);
     if (replicasOf(stored.object) > 0 && !["crash", "stuck"].includes(behaviour(image))) served = image;
   };
+  const meddle = (kind: string, name: string, change: (stored: Stored) => Stored) => {
+    for (const [key, stored] of store) {
+      if (stored.object.kind !== kind || stored.object.metadata.name !== name) continue;
+      versions += 1;
+      store.set(key, { ...change(stored), version: versions });
+    }
+  };
   return {
     read: async (reference) => {
       const stored = store.get(objectKey(reference));
@@ -59,7 +72,7 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
       const key = objectKey(object);
       const known = store.get(key);
       if (!matches(known, seen)) return "conflict";
-      if (known?.object.metadata.annotations?.["owner"] === "somebody")
+      if (known?.taken === true)
         throw new ForeignChangeError(`${object.kind} ${object.metadata.name} belongs to somebody else.`);
       if (JSON.stringify(known?.object) === JSON.stringify(object)) return "applied";
       const sameSpec = JSON.stringify(known?.object["spec"]) === JSON.stringify(object["spec"]);
@@ -82,7 +95,7 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
     },
     listOwned: async (target) =>
       [...store.values()]
-        .filter(({ object }) => object.metadata.labels?.[LABELS.target] === target)
+        .filter(({ object }) => object.metadata.labels?.[LABELS.target] === target && isPruned(object))
         .map((stored): OwnedObject => ({ ...observe(stored), reference: stored.object })),
     workload: async (name): Promise<WorkloadStatus | undefined> => {
       settle();
@@ -104,8 +117,8 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
       const stored = workload();
       if (stored === undefined || templateOf(stored.object) !== template) return [];
       const crashed = podsReady(stored) && behaviour(imageOf(stored.object)) === "crash";
-      return Array.from({ length: replicasOf(stored.object) }, (_, index) => ({
-        name: `pod-${index}`,
+      return podNames(stored.object).map((name) => ({
+        name,
         ready: !crashed,
         terminating: false,
         containers: [
@@ -125,20 +138,30 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
     lastLines: async () => ["Error: the model cannot be read"],
     ping: async () => {},
     prober: {
-      getPod: async () => answerHealth(behaviour(imageOf(workload()?.object))),
-      postService: async () => answerPrediction(behaviour(imageOf(workload()?.object))),
+      getPod: async (pod) => {
+        const object = workload()?.object;
+        const known = object !== undefined && podNames(object).includes(pod);
+        return known ? answerHealth(behaviour(imageOf(object))) : { kind: "no-answer", reason: "no pod", latencyMs: 0 };
+      },
+      postService: async () => {
+        const object = workload()?.object;
+        const known = object !== undefined && replicasOf(object) > 0;
+        return known
+          ? answerPrediction(behaviour(imageOf(object)))
+          : { kind: "no-answer", reason: "no endpoints", latencyMs: 0 };
+      },
     },
     objects: () => [...store.values()].map(({ object }) => object),
     find: (kind, name) =>
       [...store.values()].find(({ object }) => object.kind === kind && object.metadata.name === name)?.object,
-    tamper: (kind, name, annotations) => {
-      for (const [key, stored] of store)
-        if (stored.object.kind === kind && stored.object.metadata.name === name) {
-          versions += 1;
-          const metadata = { ...stored.object.metadata, annotations };
-          store.set(key, { ...stored, version: versions, object: { ...stored.object, metadata } });
-        }
-    },
+    tamper: (kind, name, annotations) =>
+      meddle(kind, name, (stored) => {
+        const metadata = { ...stored.object.metadata, annotations };
+        return { ...stored, object: { ...stored.object, metadata } };
+      }),
+    takeOver: (kind, name, change) =>
+      meddle(kind, name, (stored) => ({ ...stored, taken: true, object: { ...stored.object, ...change } })),
+    recreate: (kind, name) => meddle(kind, name, (stored) => ({ ...stored, uid: `uid-again-${versions}` })),
     serving: () => {
       settle();
       return served;
@@ -174,3 +197,7 @@ const imageOf = (object: KubernetesObject | undefined): string =>
 const replicasOf = (object: KubernetesObject): number => specOf(object)?.replicas ?? 0;
 const templateOf = (object: KubernetesObject): string | undefined =>
   specOf(object)?.template.metadata.labels[LABELS.template];
+const podNames = (object: KubernetesObject): readonly string[] =>
+  Array.from({ length: replicasOf(object) }, (_, index) => `pod-${index}`);
+/** Workloads and Services have fixed names and are never left over. */
+const isPruned = (object: KubernetesObject): boolean => !isWorkload(object) && object.kind !== "Service";
