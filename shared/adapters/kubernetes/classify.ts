@@ -8,7 +8,11 @@ const status = z.object({
   reason: z.string().default(""),
   details: z
     .object({
-      causes: z.array(z.object({ reason: z.string().optional(), message: z.string().optional() })).optional(),
+      causes: z
+        .array(
+          z.object({ reason: z.string().optional(), message: z.string().optional(), field: z.string().optional() }),
+        )
+        .optional(),
       retryAfterSeconds: z.number().optional(),
     })
     .optional(),
@@ -21,6 +25,17 @@ export function readStatus(body: string): z.infer<typeof status> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The object is no longer the one that was seen: another resourceVersion, or another uid, which the server calls a
+ * change of an immutable field. A field conflict is none of these.
+ */
+export function isStale({ status: code, body }: KubeAnswer): boolean {
+  if (code !== 409 && code !== 422) return false;
+  const causes = readStatus(body)?.details?.causes ?? [];
+  if (code === 422) return causes.some(({ field }) => field === "metadata.uid");
+  return !causes.some(({ reason }) => reason === "FieldManagerConflict");
 }
 
 /** Longest part of the API server's text that is repeated. */

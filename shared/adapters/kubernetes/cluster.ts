@@ -4,7 +4,7 @@ import { ANNOTATIONS, LABELS } from "../../domain/release.ts";
 import type { ContainerStatus, PodStatus, WorkloadStatus } from "../../domain/rollout-status.ts";
 import { parseToken } from "../../domain/token.ts";
 import type { Cluster, ObservedObject, OwnedObject } from "../../ports/cluster.ts";
-import { classifyKubeAnswer } from "./classify.ts";
+import { classifyKubeAnswer, isStale } from "./classify.ts";
 import { collectionPath, objectPath, PRUNED_KINDS } from "./kinds.ts";
 import type { KubeAnswer, KubeHttp, KubeRequest } from "./kube-http.ts";
 import { anyObject, deployment, objectList, type Pod, podList } from "./schemas.ts";
@@ -50,9 +50,8 @@ export function createCluster(http: KubeHttp, namespace: string): Cluster {
         signal,
       });
       if (answer.status === 200 || answer.status === 201) return "applied";
-      const error = classifyKubeAnswer(`Applying ${describe(object)}`, answer);
-      if (answer.status === 409 && error.name === "TransientError") return "conflict";
-      throw error;
+      if (isStale(answer)) return "conflict";
+      throw classifyKubeAnswer(`Applying ${describe(object)}`, answer);
     },
     remove: async ({ reference, uid, resourceVersion }, signal) => {
       const answer = await call({

@@ -34,7 +34,7 @@ export function createKubeHttp(config: KubeConfig): KubeHttp {
   return async ({ method, path, body, contentType, timeoutMs, maxBytes, signal }) => {
     const options: RequestOptions = {
       method,
-      headers: { accept: "application/json", ...(contentType === undefined ? {} : { "content-type": contentType }) },
+      headers: headersOf(body, contentType),
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     };
     try {
@@ -46,6 +46,15 @@ export function createKubeHttp(config: KubeConfig): KubeHttp {
         cause: error,
       });
     }
+  };
+}
+
+/** Node frames no body of a DELETE by itself: without its length the server would take it for the next request. */
+function headersOf(body: string | undefined, contentType: string | undefined): Record<string, string> {
+  return {
+    accept: "application/json",
+    ...(contentType === undefined ? {} : { "content-type": contentType }),
+    ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }),
   };
 }
 
