@@ -11,7 +11,7 @@ import { isDryRun, managerOf, readBody, requireObject, type Target } from "./req
 import { qualifiedName, type Resource, resources } from "./resources.ts";
 import { scaleOf, withScale } from "./scale.ts";
 import { schemaOf } from "./schema.ts";
-import { filterOf } from "./selectors.ts";
+import { type Filter, filterOf } from "./selectors.ts";
 import { badRequest, conflict, invalidOption, notImplemented, StatusError } from "./status-error.ts";
 import { renderTable, wantsTable } from "./table.ts";
 import { serveWatch } from "./watch.ts";
@@ -94,19 +94,19 @@ export function createApi(operations: Operations): (call: Call) => Promise<void>
         return;
       case "create":
         return create(call);
-      case "deletecollection": {
-        const options = await deleteOptions(call);
-        const items = store.list(resource, namespace).filter(filter());
-        for (const item of items) operations.remove(resource, item, options);
-        return send(
-          call,
-          200,
-          listObjects(store, { resource, namespace, filter: () => false, query: call.query }).list,
-        );
-      }
+      case "deletecollection":
+        return removeAll(call, filter());
       default:
         throw notAllowed();
     }
+  }
+
+  async function removeAll(call: Call, filter: Filter): Promise<void> {
+    const { resource, namespace } = call.target;
+    const options = await deleteOptions(call);
+    const { list, items } = listObjects(store, { resource, namespace, filter, query: new URLSearchParams() });
+    for (const item of items) operations.remove(resource, item, options);
+    send(call, 200, list);
   }
 
   function sendList(call: Call): void {

@@ -37,7 +37,6 @@ export function listObjects(store: Store, request: ListRequest): { list: JsonObj
 
 function objectsAtRevision(store: Store, request: ListRequest, revision: number, paging: boolean): KubeObject[] {
   const { resource, namespace } = request;
-  if (revision === store.revision()) return store.list(resource, namespace);
   try {
     return store.listAt(resource, namespace, revision);
   } catch (error) {

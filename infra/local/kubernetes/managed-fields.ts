@@ -108,7 +108,7 @@ function fieldPaths(fields: JsonObject, path: FieldPath): FieldPath[] {
 }
 
 /** A set as FieldsV1. */
-export function toFieldsV1(set: FieldSet): JsonObject {
+function toFieldsV1(set: FieldSet): JsonObject {
   const out: JsonObject = {};
   for (const path of set.values()) {
     path.reduce<JsonObject>((node, step) => {

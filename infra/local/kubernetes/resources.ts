@@ -198,8 +198,3 @@ export function groupVersion(resource: Resource): string {
 export function qualifiedName(resource: Resource): string {
   return resource.group === "" ? resource.plural : `${resource.plural}.${resource.group}`;
 }
-
-/** The resource of an owner reference or manifest, if the control plane stores it. */
-export function resourceOfKind(apiVersion: string, kind: string): Resource | undefined {
-  return allResources.find((resource) => resource.kind === kind && groupVersion(resource) === apiVersion);
-}

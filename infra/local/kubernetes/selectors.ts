@@ -39,7 +39,7 @@ function meets({ key, operator, values = [] }: SelectorRequirement, labels: Labe
 }
 
 /** Reads the `labelSelector` of a query; throws 400 when it cannot be read. */
-export function parseLabelSelector(text: string): (labels: Labels | undefined) => boolean {
+function parseLabelSelector(text: string): (labels: Labels | undefined) => boolean {
   // A comma between parentheses belongs to the values of `in` and `notin`.
   const parts = text.split(/,(?![^(]*\))/).map((part) => part.trim());
   const requirements = parts.filter((part) => part !== "").map(parseRequirement);
@@ -75,7 +75,7 @@ function existence(part: string): SelectorRequirement | undefined {
 }
 
 /** Reads the `fieldSelector` of a query; throws 400 for a field this kind cannot be selected by. */
-export function parseFieldSelector(text: string, resource: Resource): Filter {
+function parseFieldSelector(text: string, resource: Resource): Filter {
   const tests = text
     .split(",")
     .filter((part) => part !== "")

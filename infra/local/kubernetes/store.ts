@@ -16,9 +16,9 @@ export interface Change {
 export interface Store {
   revision(): number;
   get<T extends KubeObject>(resource: Resource<T>, namespace: string | undefined, name: string): T | undefined;
-  /** Sorted by namespace and name; every namespace when none is given. */
+  /** In order of creation; every namespace when none is given. */
   list<T extends KubeObject>(resource: Resource<T>, namespace?: string): T[];
-  /** The list as it stood at a revision; throws 410 when history no longer reaches back. */
+  /** The list as it stood at a revision, sorted by namespace and name; throws 410 when history no longer reaches back. */
   listAt<T extends KubeObject>(resource: Resource<T>, namespace: string | undefined, revision: number): T[];
   /** Stores the object under the next revision, or takes it out, and tells every subscriber before it returns. */
   write<T extends KubeObject>(type: Change["type"], resource: Resource<T>, object: T): T;
@@ -29,7 +29,7 @@ export interface Store {
 
 // No object ever has a small resourceVersion: an apply with "1" is create-only.
 const FIRST_REVISION = 100;
-const HISTORY = 5_000;
+const HISTORY = 1_000;
 
 /** An empty store; `history` is how many writes watches can go back. */
 export function createStore(history = HISTORY): Store {
@@ -58,32 +58,37 @@ export function createStore(history = HISTORY): Store {
     changes = changes.slice(dropped);
   };
 
+  function listAt<T extends KubeObject>(resource: Resource<T>, namespace: string | undefined, at: number): T[] {
+    const past = new Map(table(resource));
+    for (const change of changesSince(at).reverse()) {
+      if (change.resource !== resource) continue;
+      const key = pathOf(change.object);
+      if (change.previous === undefined) past.delete(key);
+      // It stood in this very table.
+      else past.set(key, change.previous as T);
+    }
+    return inNamespace([...past.values()], namespace).sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1));
+  }
+
+  function write<T extends KubeObject>(type: Change["type"], resource: Resource<T>, object: T): T {
+    revision += 1;
+    const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+    const key = pathOf(object);
+    const previous = table(resource).get(key);
+    if (type === "DELETED") table(resource).delete(key);
+    else table(resource).set(key, stored);
+    const change: Change = { revision, type, resource, object: stored, previous };
+    remember(change);
+    for (const listener of [...listeners]) listener(change);
+    return stored;
+  }
+
   return {
     revision: () => revision,
     get: (resource, namespace, name) => table(resource).get(keyOf(namespace, name)),
-    list: (resource, namespace) => sorted([...table(resource).values()], namespace),
-    listAt(resource, namespace, at) {
-      const past = new Map(table(resource));
-      for (const change of changesSince(at).reverse()) {
-        if (change.resource !== resource) continue;
-        const key = keyOf(change.object.metadata.namespace, change.object.metadata.name);
-        if (change.previous === undefined) past.delete(key);
-        else past.set(key, change.previous as typeof past extends Map<string, infer T> ? T : never);
-      }
-      return sorted([...past.values()], namespace);
-    },
-    write(type, resource, object) {
-      revision += 1;
-      const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
-      const key = keyOf(object.metadata.namespace, object.metadata.name);
-      const previous = table(resource).get(key);
-      if (type === "DELETED") table(resource).delete(key);
-      else table(resource).set(key, stored);
-      const change: Change = { revision, type, resource, object: stored, previous };
-      remember(change);
-      for (const listener of [...listeners]) listener(change);
-      return stored;
-    },
+    list: (resource, namespace) => inNamespace([...table(resource).values()], namespace),
+    listAt,
+    write,
     changesSince,
     subscribe(listener) {
       listeners.add(listener);
@@ -94,9 +99,8 @@ export function createStore(history = HISTORY): Store {
 
 const keyOf = (namespace: string | undefined, name: string): string => `${namespace ?? ""}/${name}`;
 
-function sorted<T extends KubeObject>(objects: T[], namespace: string | undefined): T[] {
-  const key = (object: T) => keyOf(object.metadata.namespace, object.metadata.name);
-  return objects
-    .filter((object) => namespace === undefined || object.metadata.namespace === namespace)
-    .sort((a, b) => (key(a) < key(b) ? -1 : 1));
+const pathOf = ({ metadata }: KubeObject): string => keyOf(metadata.namespace, metadata.name);
+
+function inNamespace<T extends KubeObject>(objects: T[], namespace: string | undefined): T[] {
+  return namespace === undefined ? objects : objects.filter(({ metadata }) => metadata.namespace === namespace);
 }

@@ -32,6 +32,7 @@ const size =
 
 const containers = (object: KubeObject): JsonObject[] =>
   objectsAt(objectAt(objectAt(objectAt(object, "spec"), "template"), "spec"), "containers");
+// The casts below hold because a table is looked up by its kind, and objects fit the schema of their kind.
 const ofTemplate: Column[] = [
   wide("Containers", (object) =>
     containers(object)

@@ -8,6 +8,7 @@ import {
   type V1Deployment,
   type V1Pod,
 } from "@kubernetes/client-node";
+import { generate } from "selfsigned";
 import {
   type ControlPlane,
   type ControlPlaneOptions,
@@ -32,12 +33,12 @@ export interface Answer {
   headers: Headers;
 }
 
-/** Starts a control plane for one test file. */
-export async function startCluster(options: ControlPlaneOptions = {}): Promise<Cluster> {
+/** Starts a control plane for one test file; `caPem` is for one with TLS, whose `call` then does not work. */
+export async function startCluster(options: ControlPlaneOptions = {}, caPem?: string): Promise<Cluster> {
   const plane = createControlPlane(options);
   await plane.listen();
   const config = new KubeConfig();
-  config.loadFromString(plane.kubeconfig());
+  config.loadFromString(plane.kubeconfig(caPem === undefined ? {} : { caPem }));
   const call: Cluster["call"] = async (method, path, body, headers = {}) => {
     const answer = await fetch(`${plane.url}${path}`, {
       method,
@@ -82,6 +83,14 @@ export async function refusal(call: Promise<unknown>): Promise<{ code: number; r
     return { code: error.code, reason, message };
   }
   throw new Error("the call was not refused");
+}
+
+/** A key and a certificate that is its own authority, for 127.0.0.1. */
+export async function selfSigned(): Promise<{ key: string; cert: string }> {
+  const altNames = [{ type: 7 as const, ip: "127.0.0.1" }];
+  const extensions = [{ name: "subjectAltName" as const, altNames }];
+  const pems = await generate([{ name: "commonName", value: "127.0.0.1" }], { keySize: 2048, extensions });
+  return { key: pems.private, cert: pems.cert };
 }
 
 /** A small Deployment. */

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type V1Pod, Watch } from "@kubernetes/client-node";
+import { ApiException, type V1Pod, Watch } from "@kubernetes/client-node";
 import { type Cluster, report } from "./cluster.ts";
 
 /** A node that runs nothing and says of every pod what the test wants said. */
@@ -47,10 +47,17 @@ export async function startKubelet(
 
 async function tend(cluster: Cluster, pod: V1Pod, isHealthy: (pod: V1Pod) => boolean): Promise<void> {
   const { name = "", namespace = "", deletionTimestamp } = pod.metadata ?? {};
-  if (deletionTimestamp !== undefined) {
-    const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
-    await cluster.call("DELETE", path, { gracePeriodSeconds: 0 });
-  } else if (pod.status?.phase === "Pending" && isHealthy(pod)) await report(cluster, pod, true);
+  if (deletionTimestamp !== undefined) await release(cluster, namespace, name);
+  else if (pod.status?.phase === "Pending" && isHealthy(pod)) await report(cluster, pod, true);
+}
+
+async function release({ core }: Cluster, namespace: string, name: string): Promise<void> {
+  try {
+    await core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds: 0 });
+  } catch (error) {
+    // Another change of the same pod was seen first.
+    if (!(error instanceof ApiException && error.code === 404)) throw error;
+  }
 }
 
 async function startLogServer(): Promise<Server> {

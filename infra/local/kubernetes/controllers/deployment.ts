@@ -1,5 +1,5 @@
 import { equal } from "../json.ts";
-import type { Deployment, DeploymentStatus, Pod, ReplicaSet } from "../objects.ts";
+import type { Deployment, DeploymentStatus, KubeObject, Pod, ReplicaSet } from "../objects.ts";
 import { resources } from "../resources.ts";
 import {
   calculateStatus,
@@ -254,10 +254,10 @@ export function startDeploymentController({ operations, failed }: ControllerCont
     const owner = resource === resources.replicasets ? controllerOf(object) : undefined;
     if (owner?.kind === "Deployment") queue.add(namespace, owner.name);
     // Recreate waits for the last old pod to be gone, which no ReplicaSet tells.
-    if (resource === resources.pods && type === "DELETED") queueOwnerOfPod(object as Pod);
+    if (resource === resources.pods && type === "DELETED") queueOwnerOfPod(object);
   });
 
-  function queueOwnerOfPod(pod: Pod): void {
+  function queueOwnerOfPod(pod: KubeObject): void {
     const { namespace } = pod.metadata;
     const set = store.get(resources.replicasets, namespace, controllerOf(pod)?.name ?? "");
     const owner = set === undefined ? undefined : controllerOf(set);

@@ -39,7 +39,7 @@ export function revisionOf({ metadata }: ReplicaSet): number {
 }
 
 /** The revision the newest set must have, given the others. */
-export function nextRevision(oldSets: readonly ReplicaSet[]): number {
+function nextRevision(oldSets: readonly ReplicaSet[]): number {
   return Math.max(0, ...oldSets.map(revisionOf)) + 1;
 }
 
