@@ -1,0 +1,42 @@
+import type { Sections } from "./policy-schema.ts";
+
+type Verify = NonNullable<Sections["verify"]>;
+type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
+
+/** The field's defaults: what holds where neither a target nor the policy's own `defaults` say otherwise. Seconds and bytes. */
+export const DEFAULTS: {
+  readonly namespace: string;
+  readonly build: Complete<NonNullable<Sections["build"]>>;
+  readonly rollout: Complete<NonNullable<Sections["rollout"]>>;
+  readonly verifyTimeout: number;
+  readonly health: Complete<NonNullable<Verify["health"]>>;
+  readonly predictions: Complete<NonNullable<Verify["predictions"]>>;
+  readonly tolerance: number;
+  readonly onFirstFailure: NonNullable<Sections["onFirstFailure"]>;
+  readonly notify: NonNullable<Sections["notify"]>;
+} = {
+  namespace: "models",
+  build: {
+    template: "infra/serving",
+    // The template's Dockerfile names its own base, by digest if it likes.
+    baseImage: "scratch",
+    platform: "linux/amd64",
+    timeout: 60 * 60,
+    maxContext: 10 * 2 ** 30,
+  },
+  rollout: {
+    strategy: "rolling",
+    manifests: "infra/kubernetes",
+    replicas: 3,
+    maxSurge: 1,
+    maxUnavailable: 0,
+    startup: 150,
+    timeout: 600,
+  },
+  verifyTimeout: 600,
+  health: { path: "/ready", attempts: 30, interval: 3, successes: 3, timeout: 2 },
+  predictions: { path: "/predict", count: 5, maxLatency: 2, samples: [] },
+  tolerance: 0.001,
+  onFirstFailure: "scale-to-zero",
+  notify: ["log"],
+};

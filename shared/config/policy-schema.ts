@@ -1,0 +1,131 @@
+import { z } from "zod";
+import { type Gate, NOTIFIER_NAMES, STRATEGY_NAMES } from "../domain/policy.ts";
+import type { Pointer } from "../domain/promotion.ts";
+import {
+  anyText,
+  dnsLabel,
+  duration,
+  folder,
+  image,
+  list,
+  number,
+  oneOf,
+  size,
+  targetName,
+  text,
+  wholeNumber,
+} from "./policy-values.ts";
+import { verifySection } from "./policy-verify-schema.ts";
+
+const tag = z.strictObject({ key: anyText(1, 2_000), value: anyText(0, 5_000) });
+
+const pointer = z
+  .strictObject({
+    alias: anyText(1, 2_000).describe("The alias that is set on the version to deploy.").exactOptional(),
+    tag: tag.describe("The tag, with its value, of the version to deploy.").exactOptional(),
+    newest: z.literal(true, { error: "true" }).describe("Every new version is deployed.").exactOptional(),
+  })
+  .meta({ description: "What in MLflow says which version is live.", minProperties: 1, maxProperties: 1 })
+  .transform(({ alias, tag, newest }, context): Pointer => {
+    if (alias !== undefined && tag === undefined && newest === undefined) return { kind: "alias", alias };
+    if (tag !== undefined && alias === undefined && newest === undefined) return { kind: "tag", ...tag };
+    if (newest !== undefined && alias === undefined && tag === undefined) return { kind: "newest" };
+    context.addIssue({ code: "custom", message: "exactly one of alias, tag, newest" });
+    return z.NEVER;
+  });
+
+const clusterName = text(/^[\w-]{1,63}$/, "the name of an AKS cluster");
+const resourceGroup = text(/^[\w.()-]{0,89}[\w()-]$/, "the name of a resource group");
+const cluster = z
+  .strictObject({
+    aks: z
+      .strictObject({
+        resourceGroup: resourceGroup.describe("Default: AZURE_RESOURCE_GROUP.").exactOptional(),
+        name: clusterName.describe("Default: AZURE_AKS_CLUSTER_NAME.").exactOptional(),
+      })
+      .exactOptional(),
+    kubeconfig: z
+      .strictObject({ context: anyText(1, 500).describe("Default: the file's current one.").exactOptional() })
+      .describe("A cluster outside of AKS, by the file that KUBECONFIG names.")
+      .exactOptional(),
+  })
+  .refine(({ aks, kubeconfig }) => (aks === undefined) !== (kubeconfig === undefined), {
+    error: "exactly one of aks, kubeconfig",
+  })
+  .meta({ minProperties: 1, maxProperties: 1 });
+
+const gate = z
+  .strictObject({
+    metric: anyText(1, 250).describe("A metric of the version's MLflow run."),
+    above: number.describe("The value must be greater than this.").exactOptional(),
+    below: number.describe("The value must be less than this.").exactOptional(),
+  })
+  .meta({ minProperties: 2, maxProperties: 2 })
+  .transform(({ metric, above, below }, context): Gate => {
+    if (above !== undefined && below === undefined) return { kind: "metric", metric, bound: "above", threshold: above };
+    if (below !== undefined && above === undefined) return { kind: "metric", metric, bound: "below", threshold: below };
+    context.addIssue({ code: "custom", message: "exactly one of above, below" });
+    return z.NEVER;
+  });
+
+const build = z.strictObject({
+  template: folder
+    .describe("Folder with the Dockerfile and the serving files. Default: infra/serving.")
+    .exactOptional(),
+  baseImage: image.describe("What the Dockerfile's BASE_IMAGE argument is set to. Default: scratch.").exactOptional(),
+  platform: oneOf(["linux/amd64", "linux/arm64"]).describe("Default: linux/amd64.").exactOptional(),
+  timeout: duration("10s", "8h").describe("Default: 60m.").exactOptional(),
+  maxContext: size("1KiB", "100GiB").describe("Largest model with its serving files. Default: 10GiB.").exactOptional(),
+});
+
+const rollout = z.strictObject({
+  strategy: oneOf(STRATEGY_NAMES).describe("Default: rolling.").exactOptional(),
+  manifests: folder.describe("Folder with the base manifests. Default: infra/kubernetes.").exactOptional(),
+  replicas: wholeNumber(1, 1_000).describe("Default: 3.").exactOptional(),
+  maxSurge: wholeNumber(0, 1_000).describe("Pods above the replicas during a rollout. Default: 1.").exactOptional(),
+  maxUnavailable: wholeNumber(0, 1_000)
+    .describe("Pods below the replicas during a rollout. Default: 0.")
+    .exactOptional(),
+  startup: duration("1s", "1h").describe("How long a pod may take to start. Default: 150s.").exactOptional(),
+  timeout: duration("10s", "6h").describe("How long the whole rollout may take. Default: 600s.").exactOptional(),
+});
+
+/** What may stand in a target and, for all targets, in `defaults`. */
+export const sections = z.strictObject({
+  cluster: cluster
+    .describe("Where the target lives. Default: the settings' AKS cluster, or else KUBECONFIG.")
+    .exactOptional(),
+  namespace: dnsLabel.describe("Default: models.").exactOptional(),
+  gates: list(gate, 50).describe("All must be met before anything is built.").exactOptional(),
+  build: build.exactOptional(),
+  rollout: rollout.exactOptional(),
+  verify: verifySection.exactOptional(),
+  onFirstFailure: oneOf(["scale-to-zero", "keep"])
+    .describe("What is left of a first deployment that fails and has nothing to go back to. Default: scale-to-zero.")
+    .exactOptional(),
+  notify: list(oneOf(NOTIFIER_NAMES), 10).describe("Who is told of every ending. Default: log.").exactOptional(),
+});
+
+/** One place that serves one model. */
+export const targetEntry = sections.extend({
+  model: anyText(1, 2_000).describe("The registered model's name in MLflow."),
+  pointer,
+  workload: dnsLabel
+    .describe("Name of the Kubernetes Deployment and Service. Default: the target's name.")
+    .exactOptional(),
+});
+
+/** The delivery policy as it is written. */
+export const policyFile = z
+  .strictObject({
+    version: z.literal(1, { error: "1" }).describe("The version of this file's form."),
+    defaults: sections.describe("What holds for every target that does not say otherwise.").exactOptional(),
+    targets: z
+      .record(targetName, targetEntry)
+      .refine((targets) => Object.keys(targets).length > 0, { error: "at least one target" })
+      .meta({ minProperties: 1, description: "Every place that serves a model, by name." }),
+  })
+  .meta({ title: "Belay's delivery policy" });
+
+export type Sections = z.output<typeof sections>;
+export type TargetEntry = z.output<typeof targetEntry>;

@@ -1,0 +1,219 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { ConfigurationError } from "../../shared/config/configuration-error.ts";
+import { readPolicy } from "../../shared/config/read-policy.ts";
+import { CHURN, check, checkTarget, SETTINGS } from "./policies.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+
+const FULL = `
+version: 1
+targets:
+  churn-production:
+    model: churn-classifier
+    pointer: { tag: { key: deploy, value: production } }
+    cluster: { aks: { resourceGroup: rg-other, name: aks-other } }
+    namespace: scoring
+    workload: churn
+    gates: [ { metric: accuracy, above: 0.85 }, { metric: loss, below: 0.2 } ]
+    build: { template: serving, baseImage: "python:3.12-slim", platform: linux/arm64, timeout: 1h30m, maxContext: 256MiB }
+    rollout: { strategy: rolling, manifests: deploy/base, replicas: 5, maxSurge: 2, maxUnavailable: 1, startup: 90s, timeout: 20m }
+    verify:
+      timeout: 15m
+      health: { path: /healthz, attempts: 10, interval: 500ms, successes: 2, timeout: 1s }
+      predictions:
+        path: /invocations
+        count: 7
+        maxLatency: 250ms
+        samples: [ { request: { inputs: [[1, 2]] }, expected: [0.5], tolerance: 0.01 }, { request: { inputs: [[3, 4]] } } ]
+    onFirstFailure: keep
+    notify: [log, webhook, slack, log]
+`;
+
+describe("a good policy", () => {
+  test("says everything about a target", () => {
+    const { targets, problems } = check(FULL, { ...SETTINGS, notifiers: ["log", "webhook", "slack"] });
+    expect(problems).toEqual([]);
+    expect(targets).toEqual([
+      {
+        target: "churn-production",
+        model: "churn-classifier",
+        pointer: { kind: "tag", key: "deploy", value: "production" },
+        cluster: { kind: "aks", resourceGroup: "rg-other", name: "aks-other" },
+        namespace: "scoring",
+        workload: "churn",
+        gates: [
+          { kind: "metric", metric: "accuracy", bound: "above", threshold: 0.85 },
+          { kind: "metric", metric: "loss", bound: "below", threshold: 0.2 },
+        ],
+        build: {
+          template: "serving",
+          baseImage: "python:3.12-slim",
+          platform: "linux/arm64",
+          timeoutSeconds: 5_400,
+          maxContextBytes: 268_435_456,
+        },
+        rollout: {
+          strategy: "rolling",
+          manifests: "deploy/base",
+          replicas: 5,
+          maxSurge: 2,
+          maxUnavailable: 1,
+          startupSeconds: 90,
+          timeoutSeconds: 1_200,
+        },
+        verify: {
+          timeoutSeconds: 900,
+          health: { path: "/healthz", attempts: 10, intervalSeconds: 0.5, successes: 2, timeoutSeconds: 1 },
+          predictions: {
+            path: "/invocations",
+            count: 7,
+            maxLatencySeconds: 0.25,
+            samples: [
+              { request: { inputs: [[1, 2]] }, expected: [0.5], tolerance: 0.01 },
+              { request: { inputs: [[3, 4]] }, tolerance: 0.001 },
+            ],
+          },
+        },
+        firstFailure: "keep",
+        notify: ["log", "webhook", "slack"],
+      },
+    ]);
+  });
+
+  test("has the field's defaults where it says nothing", () => {
+    expect(check(`version: 1\ntargets:\n  churn:${CHURN}`)).toEqual({
+      problems: [],
+      targets: [
+        {
+          target: "churn",
+          model: "churn-classifier",
+          pointer: { kind: "alias", alias: "champion" },
+          cluster: { kind: "aks", resourceGroup: "rg-models", name: "aks-models" },
+          namespace: "models",
+          workload: "churn",
+          gates: [],
+          build: {
+            template: "infra/serving",
+            baseImage: "scratch",
+            platform: "linux/amd64",
+            timeoutSeconds: 3_600,
+            maxContextBytes: 10_737_418_240,
+          },
+          rollout: {
+            strategy: "rolling",
+            manifests: "infra/kubernetes",
+            replicas: 3,
+            maxSurge: 1,
+            maxUnavailable: 0,
+            startupSeconds: 150,
+            timeoutSeconds: 600,
+          },
+          verify: {
+            timeoutSeconds: 600,
+            health: { path: "/ready", attempts: 30, intervalSeconds: 3, successes: 3, timeoutSeconds: 2 },
+            predictions: { path: "/predict", count: 5, maxLatencySeconds: 2, samples: [] },
+          },
+          firstFailure: "scale-to-zero",
+          notify: ["log"],
+        },
+      ],
+    });
+  });
+
+  test("takes a target's word first, then its defaults, entry by entry", () => {
+    const { targets, problems } = check(`
+version: 1
+defaults:
+  namespace: scoring
+  rollout: { replicas: 5, maxSurge: 2 }
+  verify: { timeout: 20m, health: { attempts: 10, interval: 1s } }
+  gates: [ { metric: accuracy, above: 0.9 } ]
+targets:
+  churn:${CHURN}
+    rollout: { replicas: 2 }
+    verify: { health: { attempts: 20 } }
+  fraud:
+    model: fraud
+    pointer: { newest: true }
+    namespace: fraud
+    gates: []
+`);
+    expect(problems).toEqual([]);
+    expect(targets).toMatchObject([
+      {
+        namespace: "scoring",
+        rollout: { replicas: 2, maxSurge: 2, maxUnavailable: 0 },
+        verify: { timeoutSeconds: 1_200, health: { attempts: 20, intervalSeconds: 1, successes: 3 } },
+        gates: [{ metric: "accuracy" }],
+      },
+      { namespace: "fraud", pointer: { kind: "newest" }, gates: [], rollout: { replicas: 5 } },
+    ]);
+  });
+
+  test("takes what a cluster's entry leaves out from the settings", () => {
+    const cluster = (entry: string, clusters = SETTINGS.clusters) =>
+      checkTarget(entry, { ...SETTINGS, clusters }).targets[0]?.cluster;
+    expect(cluster("cluster: { aks: { name: aks-2 } }")).toEqual({
+      kind: "aks",
+      resourceGroup: "rg-models",
+      name: "aks-2",
+    });
+    expect(cluster("cluster: { kubeconfig: {} }")).toEqual({ kind: "kubeconfig" });
+    expect(cluster("cluster: { kubeconfig: { context: lab } }")).toEqual({ kind: "kubeconfig", context: "lab" });
+    expect(cluster("", { kubeconfig: "/kubeconfig" })).toEqual({ kind: "kubeconfig" });
+    expect(cluster("", { ...SETTINGS.clusters, kubeconfig: "/kubeconfig" })).toMatchObject({ kind: "aks" });
+  });
+
+  test("is the one at the project's root, and it says there what the defaults are", () => {
+    const { targets } = readPolicy(ROOT, "delivery.yaml", SETTINGS);
+    const [own] = targets;
+    const [bare] = check(`version: 1\ntargets:\n  churn-production:${CHURN}\n    workload: churn`).targets;
+    expect({ ...own, gates: [] }).toEqual(bare);
+  });
+});
+
+describe("a file that is no policy", () => {
+  test.each([
+    { name: "not there", text: undefined, found: "a file that cannot be read (ENOENT)" },
+    { name: "not YAML", text: "targets: [", found: "text that is not understood" },
+    { name: "an unknown tag", text: "version: !!js/function 1", found: "text that is not understood: Unresolved tag" },
+    {
+      name: "a key twice",
+      text: "version: 1\nversion: 1",
+      found: "text that is not understood: Map keys must be unique",
+    },
+    { name: "an alias to itself", text: "targets: &all [*all]", found: "text that is not understood: the alias *all" },
+    {
+      name: "two documents",
+      text: "version: 1\n---\nversion: 1",
+      found: "text that is not understood: Source contains multiple",
+    },
+    { name: "too long", text: `# ${"x".repeat(262_144)}`, found: "262146 characters" },
+    { name: "empty", text: "", found: "nothing" },
+    { name: "a list", text: "- 1", found: "a list of 1" },
+  ])("$name: one message, and what to do", ({ text, found }) => {
+    const folder = mkdtempSync(join(tmpdir(), "policy-"));
+    try {
+      if (text !== undefined) writeFileSync(join(folder, "policy.yaml"), text);
+      expect(() => readPolicy(folder, "policy.yaml", SETTINGS)).toThrow(ConfigurationError);
+      expect(() => readPolicy(folder, "policy.yaml", SETTINGS)).toThrow(`found ${found}`);
+      expect(() => readPolicy(folder, "policy.yaml", SETTINGS)).toThrow("policy.yaml");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+test("a policy's folder is what its paths are relative to", () => {
+  const folder = mkdtempSync(join(tmpdir(), "policy-"));
+  try {
+    writeFileSync(join(folder, "policy.yaml"), FULL);
+    const settings = { ...SETTINGS, notifiers: ["log", "webhook", "slack"] } as const;
+    expect(readPolicy("/elsewhere", join(folder, "policy.yaml"), settings).folder).toBe(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
