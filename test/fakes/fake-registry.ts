@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
-import type { ModelVersion } from "../../shared/domain/model.ts";
+import { PermanentError } from "../../shared/domain/errors.ts";
+import { describeModel, type ModelVersion } from "../../shared/domain/model.ts";
 import type { ModelRegistry } from "../../shared/ports/model-registry.ts";
 
 export interface FakeModel {
@@ -7,7 +8,7 @@ export interface FakeModel {
   tags: Readonly<Record<string, string>>;
   metrics: Readonly<Record<string, number>>;
   inputExample?: unknown;
-  artifacts: Readonly<Record<string, string>>;
+  artifacts: Readonly<Record<string, string | Uint8Array>>;
 }
 
 /** A model registry in memory. */
@@ -21,25 +22,25 @@ export interface FakeRegistry extends ModelRegistry {
   setTag(name: string, version: string, key: string, value: string): void;
 }
 
+const DEFAULTS = {
+  status: "READY",
+  metrics: {},
+  inputExample: { instances: [[1, 2]] },
+  artifacts: { "model.json": "{}" },
+};
+
 export function createFakeRegistry(): FakeRegistry {
+  const key = (name: string, other: string) => JSON.stringify([name, other]);
   const models = new Map<string, FakeModel>();
   const aliases = new Map<string, string>();
-  const find = (name: string, version: string) => models.get(`${name}|${version}`);
+  const find = (name: string, version: string) => models.get(key(name, version));
   const newest = (name: string, fits: (model: FakeModel) => boolean) =>
     [...models.values()]
       .filter((model) => model.version.name === name && fits(model))
       .sort((a, b) => Number(b.version.version) - Number(a.version.version))[0]?.version;
   return {
-    register: (
-      name,
-      version,
-      {
-        status = "READY",
-        metrics = {},
-        inputExample = { instances: [[1, 2]] },
-        artifacts = { "model.json": "{}" },
-      } = {},
-    ) => {
+    register: (name, version, given = {}) => {
+      const { status, ...model } = { ...DEFAULTS, ...given };
       const made: ModelVersion = {
         name,
         version,
@@ -47,18 +48,18 @@ export function createFakeRegistry(): FakeRegistry {
         status,
         runId: `run-${version}`,
       };
-      models.set(`${name}|${version}`, { version: made, tags: {}, metrics, inputExample, artifacts });
+      models.set(key(name, version), { version: made, tags: {}, ...model });
       return made;
     },
-    setAlias: (name, alias, version) => void aliases.set(`${name}|${alias}`, version),
-    setTag: (name, version, key, value) => {
+    setAlias: (name, alias, version) => void aliases.set(key(name, alias), version),
+    setTag: (name, version, tag, value) => {
       const model = find(name, version);
-      if (model !== undefined) models.set(`${name}|${version}`, { ...model, tags: { ...model.tags, [key]: value } });
+      if (model !== undefined) models.set(key(name, version), { ...model, tags: { ...model.tags, [tag]: value } });
     },
     resolve: async (name, pointer) => {
       switch (pointer.kind) {
         case "alias":
-          return find(name, aliases.get(`${name}|${pointer.alias}`) ?? "")?.version;
+          return find(name, aliases.get(key(name, pointer.alias)) ?? "")?.version;
         case "tag":
           return newest(name, ({ tags }) => tags[pointer.key] === pointer.value);
         case "newest":
@@ -70,14 +71,21 @@ export function createFakeRegistry(): FakeRegistry {
     readVersion: async (name, version) => find(name, version)?.version,
     readMetrics: async ({ name, version }) => new Map(Object.entries(find(name, version)?.metrics ?? {})),
     readInputExample: async ({ name, version }) => find(name, version)?.inputExample,
-    listArtifacts: async ({ name, version }) =>
-      Object.entries(find(name, version)?.artifacts ?? {}).map(([path, text]) => ({
-        path,
-        bytes: Buffer.byteLength(text),
-      })),
-    openArtifact: async ({ name, version }, path) =>
-      Readable.from([Buffer.from(find(name, version)?.artifacts[path] ?? "")]),
-    artifactAddress: async ({ name, version }, path) => `http://registry.invalid/${name}/${version}/${path}`,
+    listArtifacts: async (version) => {
+      const files = Object.entries(find(version.name, version.version)?.artifacts ?? {});
+      if (files.length === 0) throw new PermanentError("build-broken", `${describeModel(version)} has no artifacts.`);
+      return files
+        .map(([path, content]) => ({ path, bytes: Buffer.byteLength(content) }))
+        .sort((a, b) => (a.path < b.path ? -1 : 1));
+    },
+    openArtifact: async (version, path) => {
+      const content = find(version.name, version.version)?.artifacts[path];
+      if (content === undefined)
+        throw new PermanentError("build-broken", `${describeModel(version)} has no artifact ${path}.`);
+      return Readable.from(content.length === 0 ? [] : [Buffer.from(content)]);
+    },
+    artifactAddress: async (version, path) =>
+      new URL([version.name, version.version, path].map(encodeURIComponent).join("/"), "http://registry.invalid").href,
     ping: async () => {},
   };
 }

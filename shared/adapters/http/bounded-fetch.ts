@@ -16,9 +16,16 @@ export interface BoundedAnswer {
   body: Buffer;
 }
 
+/** An answer longer than what is read of it. */
+export class AnswerTooLargeError extends PermanentError {
+  constructor(what: string, maxBytes: number) {
+    super("bad-answer", `${what} answered with more than ${maxBytes} bytes.`);
+  }
+}
+
 /**
  * One HTTP call with limits on time and size. Redirects are not followed: they would carry body and secrets elsewhere.
- * @throws TransientError without an answer; PermanentError for an answer that is too large. Neither names query or body.
+ * @throws TransientError without an answer, AnswerTooLargeError. Neither names query or body.
  */
 export async function boundedFetch(address: URL, what: string, request: BoundedRequest): Promise<BoundedAnswer> {
   const { timeoutMs, maxBytes, signal, headers, method = "GET", body } = request;
@@ -32,11 +39,15 @@ export async function boundedFetch(address: URL, what: string, request: BoundedR
     });
     return { status: answer.status, headers: answer.headers, body: await readBounded(answer, what, maxBytes) };
   } catch (error) {
-    if (error instanceof PermanentError) throw error;
-    throw new TransientError("unreachable", `${what} at ${address.origin} gave no answer: ${reasonOf(error)}.`, {
-      cause: error,
-    });
+    if (error instanceof AnswerTooLargeError) throw error;
+    throw noAnswer(address, what, error);
   }
+}
+
+/** What `fetch` threw as ours; names neither path nor query. */
+export function noAnswer({ origin }: URL, what: string, error: unknown): TransientError {
+  const message = `${what} at ${origin} gave no answer: ${reasonOf(error)}.`;
+  return new TransientError("unreachable", message, { cause: error });
 }
 
 async function readBounded(answer: Response, what: string, maxBytes: number): Promise<Buffer> {
@@ -45,7 +56,7 @@ async function readBounded(answer: Response, what: string, maxBytes: number): Pr
   if (answer.body === null) return Buffer.alloc(0);
   for await (const chunk of answer.body) {
     size += chunk.byteLength;
-    if (size > maxBytes) throw new PermanentError("bad-answer", `${what} answered with more than ${maxBytes} bytes.`);
+    if (size > maxBytes) throw new AnswerTooLargeError(what, maxBytes);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -4,7 +4,7 @@ import type { ModelArtifact } from "../../ports/model-registry.ts";
 import type { MlflowHttp } from "./mlflow-http.ts";
 import { downloadAnswer, filesAnswer } from "./schemas.ts";
 
-/** A model of more files, or in deeper folders, is refused. */
+/** A model of more files or folders is refused. */
 const MAX_FILES = 5_000;
 const MAX_FOLDERS = 500;
 
@@ -23,13 +23,14 @@ export async function listArtifacts(
   const list = await folderLister(http, version, signal);
   const files: ModelArtifact[] = [];
   const folders = [""];
-  for (let folder = folders.shift(), visited = 0; folder !== undefined; folder = folders.shift(), visited++) {
+  // The list grows while it is walked.
+  for (const folder of folders) {
     for (const entry of await list(folder, signal)) {
       const path = safePath(folder, entry.path);
       if (entry.isFolder) folders.push(path);
       else files.push({ path, bytes: entry.bytes });
     }
-    if (files.length > MAX_FILES || visited > MAX_FOLDERS)
+    if (files.length > MAX_FILES || folders.length > MAX_FOLDERS)
       throw new PermanentError(
         "build-too-large",
         `${describeModel(version)} has more than ${MAX_FILES} files or ${MAX_FOLDERS} folders.`,
@@ -42,7 +43,10 @@ export async function listArtifacts(
 async function folderLister(http: MlflowHttp, version: ModelVersion, signal: AbortSignal): Promise<ListFolder> {
   const query = { name: version.name, version: version.version };
   const answer = await http.get("/api/2.0/mlflow/model-versions/get-download-uri", query, downloadAnswer, signal);
-  const proxied = /^mlflow-artifacts:\/+(?:[^/]*@[^/]*\/)?(.+)$/.exec(answer?.artifact_uri ?? "")?.[1];
+  if (answer === undefined)
+    throw new PermanentError("version-missing", `${describeModel(version)} is no longer in MLflow.`);
+  // With a host in it, another server than this one has the artifacts.
+  const proxied = /^mlflow-artifacts:(?:\/\/)?\/([^/].*)$/s.exec(answer.artifact_uri)?.[1];
   if (proxied !== undefined) return proxyLister(http, proxied);
   if (version.modelId !== undefined) return loggedModelLister(http, version.modelId);
   throw new PermanentError(
@@ -66,8 +70,10 @@ function loggedModelLister(http: MlflowHttp, modelId: string): ListFolder {
     const path = `/api/2.0/mlflow/logged-models/${encodeURIComponent(modelId)}/artifacts/directories`;
     const query = folder === "" ? {} : { artifact_directory_path: folder };
     const answer = await http.get(path, query, filesAnswer, signal);
+    if (answer?.next_page_token !== undefined)
+      throw new PermanentError("build-too-large", `A folder of ${modelId} has more files than MLflow lists at once.`);
     return (answer?.files ?? []).map((file) => ({
-      path: file.path.slice(folder === "" ? 0 : folder.length + 1),
+      path: folder !== "" && file.path.startsWith(`${folder}/`) ? file.path.slice(folder.length + 1) : file.path,
       isFolder: file.is_dir,
       bytes: file.file_size,
     }));

@@ -1,6 +1,6 @@
 import { parse as parseYaml } from "yaml";
 import { PermanentError } from "../../domain/errors.ts";
-import type { ModelIdentity, ModelVersion } from "../../domain/model.ts";
+import { describeModel, type ModelIdentity, type ModelVersion } from "../../domain/model.ts";
 import type { Pointer } from "../../domain/promotion.ts";
 import type { ModelRegistry } from "../../ports/model-registry.ts";
 import { listArtifacts } from "./artifacts.ts";
@@ -11,6 +11,7 @@ import {
   modelVersionAnswer,
   runAnswer,
   searchAnswer,
+  type WireMetric,
   type WireModelVersion,
 } from "./schemas.ts";
 
@@ -51,12 +52,15 @@ export function createMlflowRegistry(http: MlflowHttp): ModelRegistry {
       const path = `/api/2.0/mlflow/logged-models/${encodeURIComponent(modelId ?? "")}`;
       const model = modelId === undefined ? undefined : await http.get(path, {}, loggedModelAnswer, signal);
       // The model's own metrics come last: they win over the run's.
-      const metrics = [...(run?.run.data.metrics ?? []), ...(model?.model.data.metrics ?? [])];
-      return new Map(metrics.map(({ key, value }) => [key, value]));
+      return new Map([...latest(run?.run.data.metrics ?? []), ...latest(model?.model.data.metrics ?? [])]);
     },
     readInputExample: (version, signal) => readInputExample(http, version, signal),
     listArtifacts: (version, signal) => listArtifacts(http, version, signal),
-    openArtifact: (version, path, signal) => http.openFile(GET_ARTIFACT, { ...nameOf(version), path }, signal),
+    openArtifact: async (version, path, signal) => {
+      const opened = await http.openFile(GET_ARTIFACT, { ...nameOf(version), path }, signal);
+      if (opened !== undefined) return opened;
+      throw new PermanentError("build-broken", `${describeModel(version)} has no artifact ${path}.`);
+    },
     artifactAddress: async (version, path) => {
       if (http.authenticated)
         throw new PermanentError(
@@ -137,6 +141,12 @@ function parseJsonSafely(content: Buffer): unknown | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** MLflow lists every point of a logged model's metrics, in no order; the newest is that of the highest step. */
+function latest(metrics: readonly WireMetric[]): ReadonlyMap<string, number> {
+  const byAge = metrics.toSorted((a, b) => a.step - b.step || a.timestamp - b.timestamp);
+  return new Map(byAge.map(({ key, value }) => [key, value]));
 }
 
 function nameOf({ name, version }: ModelIdentity): { name: string; version: string } {

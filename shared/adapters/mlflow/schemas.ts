@@ -25,17 +25,36 @@ export const searchAnswer = z.object({
   next_page_token: optionalText,
 });
 
-/** NaN arrives as text; infinity as the largest number. */
-const metricValue = z.union([z.number(), z.enum(["NaN", "Infinity", "-Infinity"]).transform(Number)]);
-const metrics = z.array(z.object({ key: z.string(), value: metricValue })).default([]);
+/** NaN arrives as text. MLflow's store keeps an infinity as the largest number, which nobody measures otherwise. */
+const metricValue = z
+  .union([z.number(), z.enum(["NaN", "Infinity", "-Infinity"]).transform(Number)])
+  .transform((value) => (Math.abs(value) === Number.MAX_VALUE ? Math.sign(value) * Number.POSITIVE_INFINITY : value));
+const metric = z.object({
+  key: z.string(),
+  value: metricValue,
+  timestamp: z.number().default(0),
+  step: z.number().default(0),
+});
+export type WireMetric = z.infer<typeof metric>;
+const metrics = z.array(metric).default([]);
 
 export const runAnswer = z.object({ run: z.object({ data: z.object({ metrics }).prefault({}) }) });
 export const loggedModelAnswer = z.object({ model: z.object({ data: z.object({ metrics }).prefault({}) }) });
 export const downloadAnswer = z.object({ artifact_uri: z.string() });
+
+/** Bytes; a folder has none. */
+const fileSize = z
+  .union([
+    z.int().min(0),
+    z
+      .string()
+      .regex(/^\d{1,15}$/)
+      .transform(Number),
+  ])
+  .nullish()
+  .transform((bytes) => bytes ?? 0);
 export const filesAnswer = z.object({
-  files: z
-    .array(z.object({ path: z.string(), is_dir: z.boolean().default(false), file_size: z.coerce.number().default(0) }))
-    .default([]),
+  files: z.array(z.object({ path: z.string(), is_dir: z.boolean().default(false), file_size: fileSize })).default([]),
   next_page_token: optionalText,
 });
 
