@@ -87,22 +87,24 @@ function isOpen(deployment: Deployment | undefined): deployment is Waiting | Run
 /** After the first change the newer one waits, and only the newest waiting one is kept. */
 function wait(accepted: Waiting, target: Target, former: Deployment | undefined, now: number): Decision {
   const replaced = isOpen(former) ? [supersede(former, accepted, target, now)] : [];
+  const linked = linkTo(accepted, replaced);
   return {
     kind: "commit",
     target: { ...target, waiting: accepted.generation },
-    deployments: [linkTo(accepted, replaced), ...replaced],
-    accepted,
+    deployments: [linked, ...replaced],
+    accepted: linked,
   };
 }
 
 /** Before the first change the newer one takes the place of the active one at once. */
 function start(accepted: Running, target: Target, former: Deployment | undefined, now: number): Decision {
   const replaced = isOpen(former) ? [supersede(former, accepted, target, now)] : [];
+  const linked = linkTo(accepted, replaced);
   return {
     kind: "commit",
     target: { ...target, active: accepted.generation, changing: false },
-    deployments: [linkTo(accepted, replaced), ...replaced],
-    accepted,
+    deployments: [linked, ...replaced],
+    accepted: linked,
   };
 }
 

@@ -60,9 +60,15 @@ export function advance(
     case "success":
       return follow(current, target, waiting, rules, now);
     case "failure":
-      return fail(current, target, waiting, verdict.problem, holds(outcome), rules, now);
-    default:
-      return verdict satisfies never;
+      return fail(
+        hasBegun(deployment) ? current : notBegun(current),
+        target,
+        waiting,
+        verdict.problem,
+        holds(outcome),
+        rules,
+        now,
+      );
   }
 }
 
@@ -75,6 +81,12 @@ function grantedGap(deployment: Running, now: number): number {
 /** A visit's findings replace what is known entry by entry. */
 function mergeWork(known: Work, found: Work | undefined): Work {
   return found === undefined ? known : { ...known, ...found };
+}
+
+/** A visit only announces that the next one begins: where it fails, nothing was touched. */
+function notBegun(deployment: Running): Running {
+  const { rollout: _rollout, ...work } = deployment.work;
+  return { ...deployment, work };
 }
 
 function holds(outcome: Outcome): boolean {
@@ -102,8 +114,6 @@ function judge(deployment: Running, outcome: Outcome, now: number): Verdict {
           problem: errored("timed-out", `The step ${deployment.step} ran out of time. Last seen: ${outcome.found}`),
         };
       return { kind: "again", afterSeconds: outcome.resumeAfterSeconds, transientErrors };
-    default:
-      return outcome satisfies never;
   }
 }
 
@@ -242,7 +252,7 @@ function afterEnding(
   if (waiting === undefined) return { deployment: ended, target: idle };
   const start = startWaiting(waiting, idle, now);
   return {
-    deployment: { ...ended, linked: [waiting.generation] },
+    deployment: { ...ended, linked: [...(ended.linked ?? []), waiting.generation] },
     target: start.target,
     started: start.deployment,
   };

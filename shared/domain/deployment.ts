@@ -70,7 +70,7 @@ interface Base {
   /** Epoch milliseconds. */
   createdAt: number;
   work: Work;
-  /** Generations whose records the same transaction wrote last: what they are owed is sent together. */
+  /** Generations whose records a transaction of this one wrote too: what they are owed is sent again with it. */
   linked?: readonly number[];
 }
 
@@ -108,6 +108,7 @@ interface EndedBase extends Base {
 
 export interface Succeeded extends EndedBase {
   phase: "Succeeded";
+  serving: StableRelease;
 }
 
 /** An ending that is not success always says why. */

@@ -1,4 +1,4 @@
-import { type Deployment, type Ended, hasBegun, type Running, type Waiting } from "./deployment.ts";
+import { type Deployment, type Ended, hasBegun, type Running, type Unsuccessful, type Waiting } from "./deployment.ts";
 import { identityKey, type ModelIdentity, sameModel } from "./model.ts";
 import type { Ending } from "./pipeline.ts";
 import { failed, type Problem, type ProblemCode } from "./problem.ts";
@@ -6,8 +6,12 @@ import { MAX_QUARANTINE, type Quarantined, type StableRelease, type Target } fro
 
 /** The parts every phase of a record shares. */
 export function baseOf(deployment: Deployment) {
-  const { schema, target, generation, sequence, promotion, model, policyId, notify, createdAt, work } = deployment;
-  return { schema, target, generation, sequence, promotion, model, policyId, notify, createdAt, work };
+  const { schema, target, generation, sequence, promotion, model, policyId, notify, createdAt, work, linked } =
+    deployment;
+  return {
+    ...{ schema, target, generation, sequence, promotion, model, policyId, notify, createdAt, work },
+    ...(linked === undefined ? {} : { linked }),
+  };
 }
 
 /** Ends a deployment that did not succeed. The sequence goes up, as with every save. */
@@ -27,7 +31,7 @@ export function endUnsuccessfully(
     ...(cause === undefined || cause === problem ? {} : { cause }),
     endedAt: now,
     changed: hasBegun(deployment),
-    ...(target.stable === undefined ? {} : { serving: target.stable }),
+    ...(target.stable === undefined || phase === "RollbackFailed" ? {} : { serving: target.stable }),
   };
 }
 
@@ -53,6 +57,7 @@ const NOT_THE_MODEL: ReadonlySet<ProblemCode> = new Set([
   "superseded",
   "stable-lost",
   "foreign-change",
+  "release-invalid",
 ]);
 
 /** What an ending means for its target: quarantine, hold, stable release. */
@@ -61,14 +66,19 @@ export function targetAfterEnding(target: Target, ended: Ended, hold: boolean): 
   const idle: Target = { ...rest, changing: false };
   if (ended.phase === "Succeeded") {
     const quarantine = without(idle.quarantine, ended.model);
-    return ended.serving === undefined ? { ...idle, quarantine } : { ...idle, quarantine, stable: ended.serving };
+    return { ...idle, quarantine, stable: ended.serving };
   }
   const quarantine = blames(ended.cause ?? ended.problem)
     ? [{ model: identityOf(ended.model), endedAt: ended.endedAt }, ...without(idle.quarantine, ended.model)]
     : idle.quarantine;
   const after = { ...idle, quarantine: quarantine.slice(0, MAX_QUARANTINE) };
-  if (!hold && ended.phase !== "RollbackFailed") return after;
+  if (!hold && ended.phase !== "RollbackFailed" && !followsForeignChange(ended)) return after;
   return { ...after, hold: { reason: ended.problem, since: ended.endedAt, generation: ended.generation } };
+}
+
+/** Whoever changed the target before the way back is still there after it. */
+function followsForeignChange({ problem, cause }: Unsuccessful): boolean {
+  return (cause ?? problem).code === "foreign-change";
 }
 
 function blames(problem: Problem): boolean {

@@ -34,7 +34,5 @@ export function describePointer(pointer: Pointer): string {
       return `tag ${pointer.key}=${pointer.value}`;
     case "newest":
       return "newest version";
-    default:
-      return pointer satisfies never;
   }
 }

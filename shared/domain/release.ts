@@ -95,7 +95,7 @@ export function renderRelease(
     template: workload.template,
     samples,
     hashed: config.map(({ object }) => object),
-    fixed: [...others.map((object) => renderOther(object, policy)), workload.object],
+    fixed: [...others.map((object) => renderOther(object, policy, renamed)), workload.object],
   };
   return { id: sha256(canonicalJson(content)), ...content };
 }
@@ -132,9 +132,14 @@ function hashedConfig(object: KubernetesObject, policy: TargetPolicy, model: Mod
   return { from, object: { ...labelled, data, immutable: true } };
 }
 
-function renderOther(object: KubernetesObject, policy: TargetPolicy): KubernetesObject {
+function renderOther(
+  object: KubernetesObject,
+  policy: TargetPolicy,
+  renamed: ReadonlyMap<string, string>,
+): KubernetesObject {
   const name = object.kind === "Service" ? policy.workload : `${policy.workload}-${object.metadata.name}`;
-  const rendered = withIdentity(object, name, policy);
+  const spec = "spec" in object ? { spec: rename(object["spec"], renamed) } : {};
+  const rendered = { ...withIdentity(object, name, policy), ...spec };
   if (object.kind !== "Service") return rendered;
   return { ...rendered, spec: { ...record(object["spec"]), selector: selectorOf(policy) } };
 }

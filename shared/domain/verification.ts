@@ -88,6 +88,7 @@ function latencyFault(latencyMs: number, policy: Pick<PredictionPolicy, "maxLate
 function answerFault(sample: PredictionSample, body: string): string | undefined {
   const predictions = parsePredictions(body);
   if (typeof predictions === "string") return predictions;
+  if (predictions.length === 0) return "the answer holds no predictions";
   const rows = countRows(sample.request);
   if (rows !== undefined && predictions.length !== rows) return `${predictions.length} predictions for ${rows} rows`;
   const numbers = flatten(predictions);
@@ -101,7 +102,7 @@ function expectationFault(
   tolerance: number,
 ): string | undefined {
   if (found.length !== expected.length) return `${found.length} numbers where ${expected.length} were expected`;
-  const at = expected.findIndex((value, index) => Math.abs(value - (found[index] ?? Number.NaN)) > tolerance);
+  const at = expected.findIndex((value, index) => Math.abs(value - Number(found[index])) > tolerance);
   if (at === -1) return undefined;
   return `prediction ${at + 1} is ${found[at]}, expected ${expected[at]} within ${tolerance}`;
 }
