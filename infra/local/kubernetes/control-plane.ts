@@ -29,10 +29,10 @@ export interface ControlPlane {
   listen(port?: number): Promise<void>;
   /** `http://127.0.0.1:PORT`; throws before `listen`. */
   readonly url: string;
-  /** A kubeconfig for this server as YAML; `caPem` is the authority of its certificate. */
-  kubeconfig(options?: { caPem?: string }): string;
-  /** How often each verb was asked of each resource, as in `patch deployments.apps/status`. */
-  requests(): Record<string, number>;
+  /** A kubeconfig for this server as YAML; `caPem` is the authority of its certificate, `token` the first one by default. */
+  kubeconfig(options?: { caPem?: string; token?: string }): string;
+  /** How often each verb was asked of each resource, as in `patch deployments.apps/status`: by everybody, or under one token. */
+  requests(token?: string): Record<string, number>;
   close(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export function createControlPlane(options: ControlPlaneOptions = {}): ControlPl
   const log = options.log ?? (() => undefined);
   const operations = createOperations(createStore());
   const api = createApi(operations);
-  const counters = new Map<string, number>();
+  const counters = createCounters();
   const handle = (incoming: IncomingMessage, response: ServerResponse): void => {
     route(incoming, response).catch((error: unknown) => {
       if (!(error instanceof StatusError)) log("kubernetes.request.failed", { url: incoming.url, error });
@@ -61,8 +61,7 @@ export function createControlPlane(options: ControlPlaneOptions = {}): ControlPl
     const target = parseTarget(path);
     if (target === undefined) throw notImplemented(pathname);
     const verb = verbOf(incoming.method ?? "GET", target, searchParams);
-    const key = countedAs({ verb, target });
-    counters.set(key, (counters.get(key) ?? 0) + 1);
+    counters.count(tokenOf(incoming), countedAs({ verb, target }));
     await api({ target, verb, query: searchParams, search, incoming, response });
   }
 
@@ -86,8 +85,8 @@ export function createControlPlane(options: ControlPlaneOptions = {}): ControlPl
     get url() {
       return url();
     },
-    kubeconfig: ({ caPem } = {}) => kubeconfigOf(url(), options.tokens?.[0] ?? "local", caPem),
-    requests: () => Object.fromEntries(counters),
+    kubeconfig: ({ caPem, token = options.tokens?.[0] ?? "local" } = {}) => kubeconfigOf(url(), token, caPem),
+    requests: counters.read,
     async close() {
       stopControllers();
       if (!server.listening) return;
@@ -115,9 +114,31 @@ async function answerFixed(path: string, incoming: IncomingMessage, response: Se
   return true;
 }
 
-function authenticate({ headers }: IncomingMessage, tokens: readonly string[] | undefined): void {
+/** Counts requests by who asked and what for. */
+function createCounters() {
+  const counted: { token: string | undefined; key: string; times: number }[] = [];
+  return {
+    count(token: string | undefined, key: string): void {
+      const known = counted.find((one) => one.token === token && one.key === key);
+      if (known === undefined) counted.push({ token, key, times: 1 });
+      else known.times += 1;
+    },
+    read(token?: string): Record<string, number> {
+      const sums: Record<string, number> = {};
+      for (const one of counted)
+        if (token === undefined || one.token === token) sums[one.key] = (sums[one.key] ?? 0) + one.times;
+      return sums;
+    },
+  };
+}
+
+function tokenOf({ headers }: IncomingMessage): string | undefined {
+  return /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
+}
+
+function authenticate(incoming: IncomingMessage, tokens: readonly string[] | undefined): void {
   if (tokens === undefined) return;
-  const token = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
+  const token = tokenOf(incoming);
   if (token === undefined || !tokens.includes(token)) throw new StatusError(401, "Unauthorized", "Unauthorized");
 }
 

@@ -92,6 +92,23 @@ test("every request is counted by verb and resource", async () => {
   await counted.close();
 });
 
+test("what was asked under one token is counted apart", async () => {
+  const shared = await startCluster({ tokens: ["app", "kubelet"] });
+  const get = (path: string, token: string) =>
+    shared.call("GET", path, undefined, { authorization: `Bearer ${token}` });
+  await get("/api/v1/namespaces", "app");
+  await get("/api/v1/namespaces", "kubelet");
+  await get("/api/v1/nodes", "kubelet");
+  expect(shared.plane.requests("app")).toEqual({ "list namespaces": 1 });
+  expect(shared.plane.requests("kubelet")).toEqual({ "list namespaces": 1, "list nodes": 1 });
+  expect(shared.plane.requests()).toEqual({ "list namespaces": 2, "list nodes": 1 });
+  expect(shared.plane.requests("nobody")).toEqual({});
+  const config = new KubeConfig();
+  config.loadFromString(shared.plane.kubeconfig({ token: "kubelet" }));
+  expect(config.getCurrentUser()?.token).toBe("kubelet");
+  await shared.close();
+});
+
 describe("who may come in", () => {
   test("with tokens, only who brings one", async () => {
     const guarded = await startCluster({ tokens: ["good", "other"] });
