@@ -3,6 +3,8 @@ export const EVENTS = [
   "webhook.accepted",
   "webhook.ignored",
   "webhook.refused",
+  "webhook.malformed",
+  "webhook.unavailable",
   "promotion.accepted",
   "promotion.repeated",
   "promotion.unfollowed",

@@ -1,17 +1,19 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
+import { constants, createGzip } from "node:zlib";
 import { pack as createPack, type Pack } from "tar-stream";
-import { PermanentError } from "../domain/errors.ts";
-import type { ModelVersion } from "../domain/model.ts";
+import { PermanentError, TransientError } from "../domain/errors.ts";
+import { describeModel, type ModelVersion } from "../domain/model.ts";
 import type { ModelArtifact, ModelRegistry } from "../ports/model-registry.ts";
 import type { SourceTemplate } from "../ports/source-template.ts";
 
 /** Above this many bytes of artifacts the build fetches them by itself instead of a visit carrying them. */
 export const CARRIED_BYTES = 256 * 1024 * 1024;
-/** Where the model lies in the context, and the line of the Dockerfile that copies it. */
+/** Where the model lies in the context, and the lines of the Dockerfile that copy it. */
 const MODEL_FOLDER = "model/";
-const COPY_MODEL = /^COPY\s+model\/?\s+(\S+)\s*$/im;
+const COPY_MODEL = /^COPY[ \t]+model\/?[ \t]+(\S+)[ \t\r]*$/gim;
+/** Weights hardly become smaller however long one tries. */
+const GZIP = { level: constants.Z_BEST_SPEED };
 
 /** Everything one build is made from. */
 export interface ContextParts {
@@ -33,25 +35,54 @@ export async function openContext(
   parts: ContextParts,
   signal: AbortSignal,
 ): Promise<Readable> {
-  if (totalBytes(parts.artifacts) <= CARRIED_BYTES) return Readable.from(pack(registry, parts, signal));
+  if (totalBytes(parts.artifacts) <= CARRIED_BYTES) return openTar(registry, parts, signal);
   const files = await fetchingFiles(registry, parts);
-  const template = { ...parts.template, files };
-  return Readable.from(pack(registry, { ...parts, template, artifacts: [] }, signal));
+  return openTar(registry, { ...parts, template: { ...parts.template, files }, artifacts: [] }, signal);
 }
 
-/** Nothing is fetched before the first chunk is asked for, so a failure always has a reader that sees it. */
-async function* pack(registry: ModelRegistry, parts: ContextParts, signal: AbortSignal): AsyncGenerator<Buffer> {
+/**
+ * Nothing is fetched before the first chunk is asked for, so a failure always has a reader that sees it; a reader that
+ * leaves stops the reading of the artifacts at once, also of one that does not answer.
+ */
+function openTar(registry: ModelRegistry, parts: ContextParts, signal: AbortSignal): Readable {
+  const left = new AbortController();
+  const chunks = pack(registry, parts, AbortSignal.any([signal, left.signal]));
+  return new Readable({
+    read() {
+      chunks.next().then(
+        ({ value }) => this.push(value ?? null),
+        (error: Error) => this.destroy(error),
+      );
+    },
+    destroy(error, callback) {
+      left.abort();
+      chunks.return(undefined).then(
+        () => callback(error),
+        (other: Error) => callback(error ?? other),
+      );
+    },
+  });
+}
+
+async function* pack(
+  registry: ModelRegistry,
+  parts: ContextParts,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer, undefined> {
   const tar = createPack();
-  const gzip = createGzip();
+  const gzip = createGzip(GZIP);
   tar.on("error", (error) => gzip.destroy(error));
   tar.pipe(gzip);
   writeEntries(tar, registry, parts, signal).catch((error: unknown) =>
     tar.destroy(error instanceof Error ? error : new Error(String(error))),
   );
+  // At once, whatever is being waited for.
+  const stop = () => tar.destroy(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
   try {
     for await (const chunk of gzip) yield chunk;
   } finally {
-    // A reader that leaves stops the reading of the artifacts.
+    signal.removeEventListener("abort", stop);
     tar.destroy();
   }
 }
@@ -64,29 +95,55 @@ async function writeEntries(
 ): Promise<void> {
   for (const { path, content } of template.files)
     tar.entry({ name: path, size: content.byteLength }, Buffer.from(content));
-  for (const { path, bytes } of artifacts) {
+  for (const artifact of artifacts) {
     // Opened before the entry exists: an entry nobody writes to would fail without anybody to hear it.
-    const artifact = await registry.openArtifact(version, path, signal);
-    const entry = tar.entry({ name: `${MODEL_FOLDER}${path}`, size: bytes });
-    await pipeline(artifact, entry as unknown as NodeJS.WritableStream, { signal });
+    const opened = await registry.openArtifact(version, artifact.path, signal);
+    if (signal.aborted) opened.destroy();
+    signal.throwIfAborted();
+    const entry = tar.entry({ name: `${MODEL_FOLDER}${artifact.path}`, size: artifact.bytes });
+    const measured = (source: AsyncIterable<Buffer>) => exactly(artifact, version, source);
+    await pipeline(opened, measured, entry as unknown as NodeJS.WritableStream, { signal });
   }
   tar.finalize();
+}
+
+/** Passes on as many bytes as were listed; a tar says beforehand how many will come. */
+async function* exactly(
+  { path, bytes }: ModelArtifact,
+  version: ModelVersion,
+  source: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
+  const fail = (came: string) =>
+    new TransientError(
+      "bad-answer",
+      `The artifact ${path} of ${describeModel(version)} was listed with ${bytes} bytes, but ${came} came.`,
+    );
+  let passed = 0;
+  for await (const chunk of source) {
+    passed += chunk.byteLength;
+    if (passed > bytes) throw fail("more");
+    yield chunk;
+  }
+  if (passed < bytes) throw fail(`only ${passed}`);
 }
 
 async function fetchingFiles(registry: ModelRegistry, { template, version, artifacts }: ContextParts) {
   const dockerfile = template.files.find(({ path }) => path === "Dockerfile");
   const text = dockerfile === undefined ? "" : Buffer.from(dockerfile.content).toString("utf8");
-  const folder = COPY_MODEL.exec(text)?.[1];
-  if (folder === undefined)
+  if (text.search(COPY_MODEL) === -1)
     throw new PermanentError(
       "build-too-large",
       `The model has more than ${CARRIED_BYTES} bytes, and the template's Dockerfile has no line "COPY model/ …" that could fetch it.`,
     );
-  const lines = await Promise.all(
-    artifacts.map(
-      async ({ path }) => `ADD ${await registry.artifactAddress(version, path)} ${folder.replace(/\/?$/, "/")}${path}`,
-    ),
+  const addresses = await Promise.all(
+    artifacts.map(async ({ path }) => ({ path, address: await registry.artifactAddress(version, path) })),
   );
-  const content = Buffer.from(text.replace(COPY_MODEL, lines.join("\n")), "utf8");
+  const fetching = text.replace(COPY_MODEL, (_line, folder: string) =>
+    // As a list, because names may hold blanks.
+    addresses
+      .map(({ path, address }) => `ADD ${JSON.stringify([address, `${folder.replace(/\/?$/, "/")}${path}`])}`)
+      .join("\n"),
+  );
+  const content = Buffer.from(fetching, "utf8");
   return template.files.map((file) => (file === dockerfile ? { path: file.path, content } : file));
 }

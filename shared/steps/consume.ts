@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sha256 } from "../domain/digest.ts";
 import { PermanentError, TransientError } from "../domain/errors.ts";
 import type { MessageBus } from "../ports/message-bus.ts";
 import type { Log } from "../ports/telemetry.ts";
@@ -9,6 +10,12 @@ const FIRST_DELAY_MS = 2_000;
 const LARGEST_DELAY_MS = 600_000;
 /** Longest reason kept with a message that is set aside. */
 const MAX_REASON = 500;
+/** Largest body kept whole with it, in characters of JSON, so that it fits into a message beside its reason. */
+const MAX_KEPT = 32_768;
+/** What is kept of any other body. */
+const BEGINNING = 4_096;
+/** Longest message id that is carried on as it is; with the attempt behind it, it stays below the bus's 128. */
+const MAX_ID = 110;
 
 export interface ConsumeDependencies {
   bus: MessageBus;
@@ -33,8 +40,8 @@ export function createConsumer<T>(
   return async (body, messageId) => {
     const envelope = attempted.safeParse(body);
     const parsed = schema.safeParse(body);
-    if (!envelope.success) return setAside(dependencies, queue, bounded(body), messageId, envelope.error.message);
-    if (!parsed.success) return setAside(dependencies, queue, bounded(body), messageId, parsed.error.message);
+    if (!envelope.success) return setAside(dependencies, queue, beginning(body), messageId, envelope.error.message);
+    if (!parsed.success) return setAside(dependencies, queue, beginning(body), messageId, parsed.error.message);
     try {
       await handle(parsed.data);
     } catch (error) {
@@ -52,9 +59,8 @@ async function setAside(
 ) {
   const reason = why.slice(0, MAX_REASON);
   log("error", "message.poisoned", { queue, messageId, reason });
-  await bus.send([
-    { queue: "poison", id: `${messageId}/poison`.slice(-128), body: { queue, messageId, reason, body } },
-  ]);
+  const poison = { queue, messageId, reason, body };
+  await bus.send([{ queue: "poison", id: `${shortened(messageId)}/poison`, body: poison }]);
 }
 
 async function tryLater(
@@ -68,7 +74,7 @@ async function tryLater(
   const attempt = (body.attempt ?? 0) + 1;
   const reason = error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
   if (error instanceof PermanentError || attempt > MAX_ATTEMPTS)
-    return setAside(dependencies, queue, body, messageId, reason);
+    return setAside(dependencies, queue, bounded(body), messageId, reason);
   const delayMs = delayOf(attempt, error);
   log("warn", "step.rescheduled", { queue, messageId, attempt, delayMs, reason: reason.slice(0, MAX_REASON) });
   await bus.send([{ queue, id: retryId(messageId, attempt), body: { ...body, attempt }, at: now() + delayMs }]);
@@ -81,11 +87,20 @@ function delayOf(attempt: number, error: unknown): number {
 
 /** The first message's id and the attempt: the same failure sends the same copy. */
 function retryId(messageId: string, attempt: number): string {
-  return `${messageId.replace(/\/retry-\d+$/, "").slice(0, 110)}/retry-${attempt}`;
+  return `${shortened(messageId.replace(/\/retry-\d+$/, ""))}/retry-${attempt}`;
 }
 
-/** A body nobody could read may be anything: only its beginning is kept. */
+/** Different ids stay different: a copy under another message's id would be dropped as its duplicate. */
+function shortened(messageId: string): string {
+  return messageId.length <= MAX_ID ? messageId : sha256(messageId);
+}
+
 function bounded(body: unknown): unknown {
+  return JSON.stringify(body).length <= MAX_KEPT ? body : beginning(body);
+}
+
+/** A body nobody could read may be anything. */
+function beginning(body: unknown): string {
   const text = typeof body === "string" ? body : (JSON.stringify(body) ?? "");
-  return text.slice(0, 4096);
+  return text.slice(0, BEGINNING);
 }

@@ -22,7 +22,7 @@ export interface BuiltApp {
 }
 
 /** What is deployed beside the code; local.settings.json never is. */
-const COPIED = ["host.json", "delivery.yaml", "infra/kubernetes/**/*.yaml", "infra/queues.json"];
+const COPIED = ["host.json", "delivery.yaml", "infra/kubernetes/**/*.yaml", "infra/queues.json", "infra/serving/**"];
 
 /** The Functions worker gives the first; `debug` tries the second, which only dev dependencies bring, and goes on without. */
 const EXTERNAL = ["@azure/functions-core", "supports-color"];

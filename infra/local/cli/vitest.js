@@ -1,4 +1,4 @@
 import { requireNode } from "./node-version.js";
 
 requireNode();
-await import("../../../node_modules/vitest/vitest.mjs");
+await import(new URL("../../../node_modules/vitest/vitest.mjs", import.meta.url).href);

@@ -3,20 +3,21 @@ import { PermanentError } from "../../domain/errors.ts";
 
 type AdditionalPolicy = NonNullable<ContainerRegistryManagementClientOptionalParams["additionalPolicies"]>[number];
 type Policy = AdditionalPolicy["policy"];
+type Response = Awaited<ReturnType<Policy["sendRequest"]>>;
 
 export interface Limits {
   /** Of one request and its whole answer; the SDK's own time-out ends with the answer's headers. */
   timeoutMs: number;
-  /** Of an answer's body, which the SDK reads to its end however long it is. */
+  /** Of an answer's body, unpacked; the SDK would read it to its end however long it is. */
   maxBytes: number;
 }
 
 /**
- * Options for every Azure client: limits on time and size, no retry (a visit is repeated by its message, and the SDK
- * would wait as long as a Retry-After says), no redirect (it would carry a body elsewhere).
+ * Options for every Azure client that reads no streams: limits on time and size, no retry (a visit is repeated by its
+ * message, and the SDK would wait as long as a Retry-After says), no redirect (it would carry a body elsewhere).
  */
 export function limitedOptions(limits: Limits) {
-  const policy: AdditionalPolicy = { policy: createLimits(limits), position: "perCall" };
+  const policy: AdditionalPolicy = { policy: createLimits(limits), position: "perRetry" };
   return { retryOptions: { maxRetries: 0 }, redirectOptions: { maxRetries: 0 }, additionalPolicies: [policy] };
 }
 
@@ -30,22 +31,46 @@ function createLimits({ timeoutMs, maxBytes }: Limits): Policy {
       if (outer?.aborted === true) abort();
       outer?.addEventListener("abort", abort);
       const timer = setTimeout(abort, timeoutMs);
-      let tooLarge = false;
       request.abortSignal = stop.signal;
-      request.onDownloadProgress = ({ loadedBytes }) => {
-        if (loadedBytes <= maxBytes) return;
-        tooLarge = true;
-        stop.abort();
-      };
+      // Every answer comes as a stream, which is read here.
+      request.streamResponseStatusCodes = new Set([Number.POSITIVE_INFINITY]);
       try {
-        return await next(request);
-      } catch (error) {
-        if (tooLarge) throw new PermanentError("bad-answer", `Azure answered with more than ${maxBytes} bytes.`);
-        throw error;
+        return await readBody(await next(request), maxBytes, stop.signal);
       } finally {
         clearTimeout(timer);
         outer?.removeEventListener("abort", abort);
+        abort();
       }
     },
   };
+}
+
+async function readBody(
+  { readableStreamBody: body, ...response }: Response,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Response> {
+  if (body === undefined) return response;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  // A stream that unpacks does not end when what feeds it breaks.
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort);
+  try {
+    return { ...response, bodyAsText: await Promise.race([readText(body, maxBytes), aborted]) };
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+async function readText(body: NodeJS.ReadableStream, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.byteLength;
+    if (size > maxBytes) throw new PermanentError("bad-answer", `Azure answered with more than ${maxBytes} bytes.`);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }

@@ -58,13 +58,18 @@ export function createAcrImages({ endpoint, credential }: AcrImagesSettings): Im
       const locked = await ask({ repository, reference: digest, role: LOCK_ROLE }, signal, (artifact, abortSignal) =>
         artifact.updateManifestProperties({ canDelete: false, canWrite: false, abortSignal }),
       );
-      return locked !== undefined;
+      if (locked === undefined) return false;
+      checkDigest(locked.digest, digest);
+      if (locked.canDelete === false && locked.canWrite === false) return true;
+      throw new PermanentError("bad-answer", "The container registry's answer does not say that the image is locked.");
     },
     exists: async (repository, digest, signal) => {
       const found = await ask({ repository, reference: digest }, signal, (artifact, abortSignal) =>
         artifact.getManifestProperties({ abortSignal }),
       );
-      return found !== undefined;
+      if (found === undefined) return false;
+      checkDigest(found.digest, digest);
+      return true;
     },
     ping: async (signal) => {
       const limits = { timeoutMs: CALL_MS, maxBytes: MAX_BYTES, signal };
@@ -82,7 +87,9 @@ function toAddress(endpoint: string): URL {
   throw new PermanentError("configuration-wrong", "AZURE_CONTAINER_REGISTRY_ENDPOINT is not an address.");
 }
 
-function checkDigest(digest: unknown): string {
-  if (typeof digest === "string" && /^sha256:[0-9a-f]{64}$/.test(digest)) return digest;
-  throw new PermanentError("bad-answer", "The container registry's answer names no digest.");
+/** What answers is not always the registry: its answers name the image's digest. */
+function checkDigest(digest: unknown, asked: string | undefined = undefined): string {
+  const isDigest = typeof digest === "string" && /^sha256:[0-9a-f]{64}$/.test(digest);
+  if (isDigest && (asked === undefined || asked === digest)) return digest;
+  throw new PermanentError("bad-answer", "The container registry's answer does not name the image's digest.");
 }

@@ -39,7 +39,8 @@ const run = z.object({
   runErrorMessage: z.string().nullish(),
   outputImages: z.array(z.object({ repository: z.string().nullish(), digest: z.string().nullish() })).nullish(),
 });
-const taskRun = z.object({ provisioningState: z.string().nullish(), runResult: run.nullish() });
+/** The name tells it from a page that something between here and Azure answers with. */
+const taskRun = z.object({ name: z.string(), provisioningState: z.string().nullish(), runResult: run.nullish() });
 
 /** What a task run has come to, as far as Belay needs it. */
 export type RunStanding =

@@ -1,0 +1,5 @@
+import { requireNode } from "./node-version.js";
+
+requireNode();
+const { main } = await import("./belay.ts");
+await main(process.argv.slice(2));

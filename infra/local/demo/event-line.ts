@@ -1,0 +1,49 @@
+import { z } from "zod";
+
+/** A line of the host's log whose message is one of Belay's events. */
+const hostLine = z.object({ message: z.string() });
+const event = z.looseObject({
+  event: z.string(),
+  target: z.string().optional(),
+  step: z.string().optional(),
+  result: z.string().optional(),
+  found: z.string().optional(),
+  durationMs: z.number().optional(),
+});
+export type BelayEvent = z.infer<typeof event>;
+
+/** The event in a line that the app's process printed, or undefined. */
+export function readEvent(line: string): BelayEvent | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    const { message } = hostLine.parse(JSON.parse(line));
+    return message.startsWith("{") ? event.parse(JSON.parse(message)) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const SHOWN: Readonly<Record<string, (event: BelayEvent) => string>> = {
+  "promotion.accepted": ({ version, phase }) => `version ${version} accepted: ${phase}`,
+  "promotion.repeated": () => "the same wish again: nothing new",
+  "step.visited": ({ result, found }) => `${result}: ${found}`,
+  "step.rescheduled": ({ reason }) => `tried again later: ${reason}`,
+  "deployment.ended": ({ phase, why }) => `${phase}${why === undefined ? "" : `: ${why}`}`,
+  "deployment.pruned": ({ removed }) => `removed ${String(removed)}`,
+  "webhook.refused": () => "a delivery with a bad signature was refused",
+  "webhook.ignored": ({ reason }) => String(reason),
+  "message.poisoned": ({ reason }) => `set aside: ${reason}`,
+};
+
+/** One event as one line: time since the start, target, step, what was found, how long; undefined: not shown. */
+export function formatEvent(event: BelayEvent, sinceStartMs: number, width: number): string | undefined {
+  const describe = SHOWN[event.event];
+  if (describe === undefined) return undefined;
+  const time = `${(sinceStartMs / 1000).toFixed(1)}s`.padStart(6);
+  const target = (event.target ?? "").padEnd(17);
+  const step = (event.step ?? event.event.split(".")[0] ?? "").padEnd(10);
+  const took = event.durationMs === undefined ? "" : `  ${event.durationMs} ms`;
+  const room = Math.max(20, width - time.length - target.length - step.length - took.length - 6);
+  const found = describe(event).replaceAll(/\s+/g, " ");
+  return `${time}  ${target} ${step} ${found.length > room ? `${found.slice(0, room - 1)}…` : found}${took}`;
+}

@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import { log, withLogSink } from "./adapters/telemetry/log.ts";
+import { type Configuration, readConfiguration } from "./config/configuration.ts";
+import { openBus, openPipeline, openStore } from "./open-ports.ts";
+import { checkHealth, type HealthReport } from "./steps/check-health.ts";
+import type { PipelineDependencies, QueueName } from "./steps/consumers.ts";
+import { type DeploymentView, listDeployments, readDeployment } from "./steps/read-deployments.ts";
+import { type Receipt, type ReceivedDelivery, receiveDelivery } from "./webhook/receive.ts";
+
+export type { QueueName };
+export { readConfiguration, withLogSink };
+
+/** Every queue with a function that takes its messages. */
+export const QUEUES: readonly QueueName[] = [
+  "promotions",
+  "validate",
+  "build",
+  "rollout",
+  "verify",
+  "rollback",
+  "notify",
+];
+
+/** What the functions hand things to. Heavy SDKs are loaded when a function first needs them. */
+export interface App {
+  /** Decides about a delivery and, where it promotes, sends it to the bus; `unavailable`: the bus did not take it. */
+  receiveDelivery(delivery: Pick<ReceivedDelivery, "rawBody" | "headers">): Promise<Receipt | { kind: "unavailable" }>;
+  consume(queue: QueueName, body: unknown, messageId: string): Promise<void>;
+  listDeployments(query: { target?: string; limit: number }): Promise<readonly DeploymentView[]>;
+  readDeployment(id: string): Promise<DeploymentView | undefined>;
+  checkHealth(): Promise<HealthReport>;
+  /** Logs who asked: the key by its fingerprint, and the address the platform saw. */
+  recordCaller(what: string, headers: { get(name: string): string | null }, key: string | null): void;
+}
+
+/** The only place that knows everything. Nothing is opened before it is needed; what failed to open is tried again. */
+export function createApp(configuration: Configuration): App {
+  const { environment, policy } = configuration;
+  const bus = lazily(() => openBus(environment));
+  const store = lazily(() => openStore(environment));
+  const pipeline = lazily(async () => openPipeline(configuration, await store(), await bus()));
+  const consumers = lazily(async () => {
+    const { createConsumers } = await import("./steps/consumers.ts");
+    return createConsumers(await pipeline());
+  });
+  return {
+    receiveDelivery: async (delivery) => {
+      const { secrets } = environment.webhook;
+      const receipt = receiveDelivery({
+        ...delivery,
+        policies: policy.targets,
+        secrets: secrets.map((secret) => secret.reveal()),
+        now: Date.now(),
+      });
+      return receipt.kind === "accepted" ? sendPromotion(bus, receipt) : logReceipt(receipt);
+    },
+    consume: async (queue, body, messageId) => (await consumers())[queue](body, messageId),
+    listDeployments: async (query) => listDeployments(await store(), { ...query, now: Date.now() }),
+    readDeployment: async (id) => readDeployment(await store(), id),
+    checkHealth: () => checkHealth(systemsOf(configuration, { bus, store, pipeline })),
+    recordCaller: (what, headers, key) => {
+      const caller = fingerprint(headers.get("x-functions-key") ?? key ?? "");
+      log("info", "request.answered", { what, caller, address: headers.get("x-forwarded-for")?.slice(0, 100) });
+    },
+  };
+}
+
+/** Opens once; a failure is not kept, so that a system that was down is found again. */
+function lazily<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+}
+
+/** A promotion is taken only when the bus has it; its message id is the delivery's. */
+async function sendPromotion(
+  bus: () => Promise<PipelineDependencies["bus"]>,
+  receipt: Extract<Receipt, { kind: "accepted" }>,
+): Promise<Receipt | { kind: "unavailable" }> {
+  const { promotion } = receipt;
+  const fields = { delivery: promotion.id, model: promotion.model, version: promotion.version };
+  try {
+    await (await bus()).send([{ queue: "promotions", id: promotion.id, body: promotion }]);
+    log("info", "webhook.accepted", fields);
+    return receipt;
+  } catch (error) {
+    log("error", "webhook.unavailable", { ...fields, reason: error instanceof Error ? error.message : "unknown" });
+    return { kind: "unavailable" };
+  }
+}
+
+function logReceipt(receipt: Exclude<Receipt, { kind: "accepted" }>): Receipt {
+  if (receipt.kind === "ignored") log("info", "webhook.ignored", { reason: receipt.reason });
+  else if (receipt.kind === "malformed") log("warn", "webhook.malformed", { reason: receipt.message });
+  else log("warn", "webhook.refused", {});
+  return receipt;
+}
+
+interface Opened {
+  bus: () => Promise<PipelineDependencies["bus"]>;
+  store: () => Promise<PipelineDependencies["store"]>;
+  pipeline: () => Promise<PipelineDependencies>;
+}
+
+/** What `health` asks: bus, table, registries, and the cluster of every target. */
+function systemsOf({ policy }: Configuration, { bus, store, pipeline }: Opened) {
+  const clusters = policy.targets.map(
+    (target) =>
+      [
+        `cluster of ${target.target}`,
+        async (signal: AbortSignal) => (await (await pipeline()).openCluster(target)).cluster.ping(signal),
+      ] as const,
+  );
+  return {
+    "Service Bus": async (signal: AbortSignal) => (await bus()).ping(signal),
+    "Table Storage": async () => (await store()).ping(),
+    MLflow: async (signal: AbortSignal) => (await pipeline()).registry.ping(signal),
+    "container registry": async (signal: AbortSignal) => (await pipeline()).images.ping(signal),
+    ...Object.fromEntries(clusters),
+  };
+}
+
+/** Tells keys apart without giving any away. */
+function fingerprint(key: string): string {
+  return key === "" ? "no key" : `key ${createHash("sha256").update(key).digest("hex").slice(0, 8)}`;
+}

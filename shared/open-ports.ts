@@ -1,0 +1,89 @@
+import { resolve } from "node:path";
+import { createCredential } from "./adapters/azure/credential.ts";
+import { readSourceTemplate } from "./adapters/files/source-template.ts";
+import { log } from "./adapters/telemetry/log.ts";
+import type { Configuration } from "./config/configuration.ts";
+import type { Environment } from "./config/environment.ts";
+import { readManifests } from "./config/read-manifests.ts";
+import { createNotifiers, type NotifierSettings } from "./notifiers/index.ts";
+import type { DeploymentStore } from "./ports/deployment-store.ts";
+import type { MessageBus } from "./ports/message-bus.ts";
+import type { PipelineDependencies } from "./steps/consumers.ts";
+
+/** Sends to the bus; the SDK is loaded with the first message. */
+export async function openBus({ bus, azure }: Environment): Promise<MessageBus> {
+  const { createServiceBus } = await import("./adapters/service-bus/message-bus.ts");
+  return createServiceBus(async () => {
+    const { ServiceBusClient } = await import("@azure/service-bus");
+    // The SDK's own waits are 30 s; a webhook is decided within 5.
+    const options = { retryOptions: { maxRetries: 2, retryDelayInMs: 300, timeoutInMs: 3_000 } };
+    return bus.kind === "connection string"
+      ? new ServiceBusClient(bus.connectionString.reveal(), options)
+      : new ServiceBusClient(bus.fullyQualifiedNamespace, createCredential(azure), options);
+  });
+}
+
+/** The table, which is created where it does not exist. */
+export async function openStore({ tables, azure }: Environment): Promise<DeploymentStore> {
+  const [{ TableClient }, { createTableStore, ensureTable }] = await Promise.all([
+    import("@azure/data-tables"),
+    import("./adapters/tables/deployment-store.ts"),
+  ]);
+  const name = "deployments";
+  const options = { allowInsecureConnection: true, retryOptions: { maxRetries: 2, maxRetryDelayInMs: 2_000 } };
+  const client =
+    tables.kind === "connection string"
+      ? TableClient.fromConnectionString(tables.connectionString.reveal(), name, options)
+      : new TableClient(tables.tableServiceUri, name, createCredential(azure));
+  await ensureTable(client);
+  return createTableStore(client);
+}
+
+/** Everything the queue functions work with. */
+export async function openPipeline(
+  { environment, policy }: Configuration,
+  store: DeploymentStore,
+  bus: MessageBus,
+): Promise<PipelineDependencies> {
+  const { azure, containerRegistry, mlflow } = environment;
+  const [acr, images, arm, clusters, registry, http] = await Promise.all([
+    import("./adapters/container-registry/image-builder.ts"),
+    import("./adapters/container-registry/image-registry.ts"),
+    import("./adapters/azure/resource-manager.ts"),
+    import("./adapters/kubernetes/open-cluster.ts"),
+    import("./adapters/mlflow/model-registry.ts"),
+    import("./adapters/mlflow/mlflow-http.ts"),
+  ]);
+  const credential = createCredential(azure);
+  const resourceManager = { subscriptionId: azure.subscriptionId, endpoint: azure.resourceManagerEndpoint, credential };
+  return {
+    store,
+    bus,
+    registry: registry.createMlflowRegistry(http.createMlflowHttp(mlflow.trackingUri, mlflow.authorization?.reveal())),
+    builder: acr.createAcrBuilder({
+      client: arm.openRegistryManagement(resourceManager),
+      ...azure,
+      registryName: containerRegistry.name,
+    }),
+    images: images.createAcrImages({ endpoint: containerRegistry.endpoint, credential }),
+    openCluster: clusters.createOpenCluster({ kubeconfigPath: environment.kubeconfig, arm: resourceManager }),
+    readTemplate: ({ build }) => readSourceTemplate(resolve(policy.folder, build.template)),
+    readManifests: ({ rollout }) => readManifests(resolve(policy.folder, rollout.manifests)),
+    notifiers: createNotifiers({ log, now: Date.now, ...notifierSettings(environment) }),
+    policies: policy.targets,
+    log,
+    now: Date.now,
+  };
+}
+
+/** The notifiers' secrets, revealed for the ones that send with them. */
+function notifierSettings({ notify }: Environment): Pick<NotifierSettings, "webhook" | "slack"> {
+  const webhook = "webhook" in notify ? notify.webhook : undefined;
+  const slack = "slack" in notify ? notify.slack : undefined;
+  return {
+    ...(webhook === undefined
+      ? {}
+      : { webhook: { address: new URL(webhook.address.reveal()), secret: webhook.secret.reveal() } }),
+    ...(slack === undefined ? {} : { slack: { address: new URL(slack.address.reveal()) } }),
+  };
+}
