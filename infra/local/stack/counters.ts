@@ -7,6 +7,8 @@ export interface Counters {
   tables: Readonly<Record<string, number>>;
   arm: Readonly<Record<string, number>>;
   kubernetes: Readonly<Record<string, number>>;
+  /** Of these, the app's alone; empty with a real control plane. */
+  kubernetesOfApp: Readonly<Record<string, number>>;
   registry: Readonly<Record<string, number>>;
 }
 

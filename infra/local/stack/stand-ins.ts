@@ -8,6 +8,7 @@ import { createKubelet } from "../kubelet/kubelet.ts";
 import { createControlPlane } from "../kubernetes/control-plane.ts";
 import { createMlflowServer, type MlflowServer } from "../mlflow/server.ts";
 import { createResourceManager } from "../resource-manager/create-resource-manager.ts";
+import type { Run } from "../resource-manager/runs.ts";
 import { createServiceBusBroker } from "../service-bus/broker.ts";
 import { createTableServer } from "../tables/create-table-server.ts";
 import { createBuild } from "./build.ts";
@@ -40,6 +41,8 @@ export interface StandIns {
   readonly mlflow: MlflowServer | undefined;
   /** Exact counters of what was asked of each stand-in so far. */
   counters(): Counters;
+  /** Every build so far, newest first. */
+  builds(): readonly Run[];
   /** Stops everything, in reverse order, and removes what was written. */
   close(): Promise<void>;
 }
@@ -141,7 +144,7 @@ async function start(options: StandInsOptions, onClose: OnClose, close: () => Pr
       AZURE_CONTAINER_REGISTRY_ENDPOINT: images.loginServer,
       AZURE_RESOURCE_MANAGER_ENDPOINT: arm.endpoint,
       ...identity.environment(),
-      KUBECONFIG: cluster.file,
+      KUBECONFIG: cluster.appFile,
       MLFLOW_TRACKING_URI: mlflowUrl,
       NODE_EXTRA_CA_CERTS: certificateFile,
     },
@@ -153,8 +156,10 @@ async function start(options: StandInsOptions, onClose: OnClose, close: () => Pr
       tables: tableCounter.requests(),
       arm: arm.requests(),
       kubernetes: cluster.requests(),
+      kubernetesOfApp: cluster.requestsOfApp(),
       registry: images.requests(),
     }),
+    builds: () => arm.runs(),
     close,
   };
 }
@@ -170,18 +175,30 @@ async function openCluster(
 ) {
   if (kubeconfigFile !== undefined) {
     const kubeconfig = await readFile(kubeconfigFile, "utf8");
-    return { file: kubeconfigFile, kubeconfig, server: `as ${kubeconfigFile} says`, requests: () => ({}) };
+    const server = `as ${kubeconfigFile} says`;
+    const requests = () => ({});
+    return { file: kubeconfigFile, appFile: kubeconfigFile, kubeconfig, server, requests, requestsOfApp: requests };
   }
-  const token = crypto.randomUUID();
+  // The app has a token of its own, so that what it asks is counted apart.
+  const [token, appToken] = [crypto.randomUUID(), crypto.randomUUID()];
   const controlPlane = createControlPlane({
     tls,
-    tokens: [token],
+    tokens: [token, appToken],
     log: (event, fields) => log(`${event} ${JSON.stringify(fields)}`),
   });
   await controlPlane.listen();
   onClose(() => controlPlane.close());
   const kubeconfig = controlPlane.kubeconfig({ caPem });
   const file = join(directory, "kubeconfig");
+  const appFile = join(directory, "kubeconfig-app");
   await writeFile(file, kubeconfig, { mode: 0o600 });
-  return { file, kubeconfig, server: controlPlane.url, requests: () => controlPlane.requests() };
+  await writeFile(appFile, controlPlane.kubeconfig({ caPem, token: appToken }), { mode: 0o600 });
+  return {
+    file,
+    appFile,
+    kubeconfig,
+    server: controlPlane.url,
+    requests: () => controlPlane.requests(),
+    requestsOfApp: () => controlPlane.requests(appToken),
+  };
 }
