@@ -17,7 +17,7 @@ export interface DemoOptions {
 }
 
 /** The policy that `npm start` and `npm run demo` run with. */
-export const DEMO_POLICY = join(import.meta.dirname, "delivery.yaml");
+export const DEMO_POLICY = join(import.meta.dirname, "../delivery.yaml");
 
 /** Names for `npm run demo -- NAME`. */
 export function storyNames(): readonly string[] {
@@ -58,7 +58,7 @@ export function printStack(stack: Stack, print: (line: string) => void, tookMs: 
   const memory = Math.round(process.memoryUsage().rss / 1024 / 1024);
   print(`  stand-ins in process ${process.pid} (${memory} MiB), Belay in process ${stack.appPid()}`);
   print(
-    `  policy: infra/local/demo/delivery.yaml, target ${TARGET}; its manifests have short probe periods, so that a story takes seconds`,
+    `  policy: infra/local/delivery.yaml, target ${TARGET}; its manifests have short probe periods, so that a story takes seconds`,
   );
   print("");
 }

@@ -79,7 +79,9 @@ function readUrl(child: ChildProcess, onLine: (line: string) => void): Promise<s
 export class AppRefusedError extends Error {
   override readonly name = "AppRefusedError";
   constructor(code: number | null, lines: readonly string[]) {
-    super(lines.length === 0 ? `The app ended with code ${code} before it listened.` : lines.join("\n"));
+    // The host's own log is not what a person has to read now.
+    const said = lines.filter((line) => !line.startsWith("{"));
+    super(said.length === 0 ? `The app ended with code ${code} before it listened.` : said.join("\n"));
   }
 }
 
