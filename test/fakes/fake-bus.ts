@@ -1,3 +1,5 @@
+import queues from "../../infra/queues.json" with { type: "json" };
+import { PermanentError } from "../../shared/domain/errors.ts";
 import type { MessageBus, OutgoingMessage } from "../../shared/ports/message-bus.ts";
 
 export interface Delivery {
@@ -20,6 +22,15 @@ export interface FakeBus extends MessageBus {
 }
 
 const WINDOW_MS = 600_000;
+const MAX_BODY = 256 * 1024;
+
+/** What the bus would not take. */
+function check({ queue, id, body }: OutgoingMessage): void {
+  if (!Object.hasOwn(queues, queue)) throw new PermanentError("configuration-wrong", `There is no queue ${queue}.`);
+  if (id.length > 128) throw new PermanentError("unexpected", "A message's id is too long.");
+  if (JSON.stringify(body).length > MAX_BODY)
+    throw new PermanentError("configuration-wrong", "A message is too large.");
+}
 
 export function createFakeBus(now: () => number, pick: (due: number) => number = () => 0): FakeBus {
   const queued: (Delivery & { at: number })[] = [];
@@ -38,6 +49,7 @@ export function createFakeBus(now: () => number, pick: (due: number) => number =
   };
   return {
     send: async (messages) => {
+      for (const message of messages) check(message);
       for (const message of messages) enqueue({ ...message, body: structuredClone(message.body) });
     },
     ping: async () => {},

@@ -10,6 +10,9 @@ import type { MessageBus, OutgoingMessage } from "../../ports/message-bus.ts";
 /** One send may take this long; a webhook must be answered within 5 s. */
 const SEND_MS = 4_000;
 
+/** Longest message id the bus takes. */
+const MAX_ID = 128;
+
 /** Codes after which the same send would be refused again. */
 const PERMANENT = new Set(["MessagingEntityNotFound", "MessageSizeExceeded", "MessagingEntityDisabled"]);
 
@@ -26,6 +29,7 @@ export function createServiceBus(openClient: () => Promise<ServiceBusClient>): M
   };
   return {
     send: async (messages, signal) => {
+      for (const { id } of messages) checkId(id);
       const limit = AbortSignal.timeout(SEND_MS);
       const abortSignal = signal === undefined ? limit : AbortSignal.any([signal, limit]);
       for (const [queue, group] of groupByQueue(messages)) {
@@ -59,6 +63,11 @@ function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
+/** The SDK's own refusal looks like any other failure. */
+function checkId(id: string): void {
+  if (id.length > MAX_ID) throw new PermanentError("unexpected", `A message's id has ${id.length} characters.`);
+}
+
 function groupByQueue(messages: readonly OutgoingMessage[]): ReadonlyMap<string, readonly OutgoingMessage[]> {
   return Map.groupBy(messages, ({ queue }) => queue);
 }
@@ -74,6 +83,8 @@ function toServiceBusMessage({ id, body, at }: OutgoingMessage): ServiceBusMessa
 
 /** The bus's error as ours, by code; the number in its text is not to be relied on. */
 export function classifyBusError(error: unknown): Error {
+  // What the SDK throws after its last attempt: the errors of all of them.
+  if (error instanceof AggregateError) return classifyBusError(error.errors.at(-1));
   if (!isServiceBusError(error))
     return new TransientError("unreachable", "The Service Bus gave no answer.", { cause: error });
   if (PERMANENT.has(error.code))
