@@ -17,8 +17,7 @@ export interface Configuration {
  */
 export function readConfiguration(from: string, variables?: Variables): Configuration {
   const root = findRoot(from);
-  const { environment, problems } = checkEnvironment(variables);
-  const file = environment?.deliveryPolicy ?? "delivery.yaml";
+  const { environment, problems, policyFile: file } = checkEnvironment(variables);
   const settings = environment === undefined ? undefined : toPolicySettings(environment);
   const policy = checkPolicy(openPolicy(root, file), settings);
   const folder = dirname(resolve(root, file));
