@@ -58,7 +58,7 @@ async function start(peers: Peers): Promise<void> {
   const stack = await startStack({ ...peers, policyFile: DEMO_POLICY, namespace: NAMESPACE, onLine: print });
   try {
     printStack(stack, print, Date.now() - startedAt);
-    await openScene({ ...stack, appUrl: stack.appUrl });
+    await openScene({ ...stack, say: print });
     printHowTo(stack);
     await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
     print("stopping …");

@@ -24,6 +24,7 @@ export function readEvent(line: string): BelayEvent | undefined {
 }
 
 const SHOWN: Readonly<Record<string, (event: BelayEvent) => string>> = {
+  "webhook.accepted": ({ model, version }) => `signed delivery: ${model} version ${version}`,
   "promotion.accepted": ({ version, phase }) => `version ${version} accepted: ${phase}`,
   "promotion.repeated": () => "the same wish again: nothing new",
   "step.visited": ({ result, found }) => `${result}: ${found}`,

@@ -39,7 +39,7 @@ export async function runDemo({ only, print, width, ...peers }: DemoOptions): Pr
   });
   try {
     printStack(stack, print, Date.now() - startedAt);
-    const scene = await openScene({ ...stack, appUrl: stack.appUrl });
+    const scene = await openScene({ ...stack, say: print });
     const stories = STORIES.filter(({ name }) => only === undefined || name === only);
     const results = await playAll(scene, stories, print);
     return report(stories, results, print, Date.now() - startedAt);

@@ -19,6 +19,8 @@ export interface SceneParts {
   appUrl: () => string;
   killApp: () => Promise<void>;
   startAppAgain: () => Promise<void>;
+  /** Tells whoever follows. */
+  say: (line: string) => void;
 }
 
 /** What a story acts with. */
@@ -30,8 +32,8 @@ export interface Scene extends SceneParts {
   /** The same without waiting; returns MLflow's version number. */
   startPromotion(name: VersionName): Promise<string>;
   waitForEnding(version: string): Promise<DemoDeployment>;
-  /** Waits until a deployment of that version is at a step; fails when it ends first. */
-  waitForStep(version: string, step: string): Promise<void>;
+  /** Waits until the workload on the cluster is no longer as it was. */
+  waitForChange(before: string | undefined): Promise<void>;
   deployments(): Promise<readonly DemoDeployment[]>;
   /** The workload as the API server has it; undefined: it is not there. */
   workloadVersion(): Promise<string | undefined>;
@@ -51,7 +53,7 @@ export async function openScene(parts: SceneParts): Promise<Scene> {
   const webhookId = await client.createWebhook({
     name: "belay",
     url: `${parts.appUrl()}/api/webhooks/mlflow`,
-    events: ["model_version_alias.created", "model_version_tag.set", "model_version.created"],
+    events: ["model_version_alias.created"],
     secret: parts.webhookSecret,
   });
   const config = new KubeConfig();
@@ -79,6 +81,14 @@ export async function openScene(parts: SceneParts): Promise<Scene> {
       const found = await newestOf(version);
       return found?.endedAt === undefined ? undefined : found;
     });
+  const workloadVersion = async () => {
+    try {
+      return (await apps.readNamespacedDeployment({ namespace: NAMESPACE, name: WORKLOAD })).metadata?.resourceVersion;
+    } catch (error) {
+      if (error instanceof ApiException && error.code === 404) return undefined;
+      throw error;
+    }
+  };
   return {
     ...parts,
     client,
@@ -87,22 +97,10 @@ export async function openScene(parts: SceneParts): Promise<Scene> {
     startPromotion,
     waitForEnding,
     promote: async (name) => waitForEnding(await startPromotion(name)),
-    waitForStep: async (version, step) => {
-      const found = await until(`The step ${step} of version ${version}`, async () => {
-        const one = await newestOf(version);
-        return one?.step === step || one?.endedAt !== undefined ? one : undefined;
-      });
-      if (found.step !== step) throw new Error(`Version ${version} ended ${found.phase} before it came to ${step}.`);
+    waitForChange: async (before) => {
+      await until("A change of the workload", async () => ((await workloadVersion()) === before ? undefined : true));
     },
-    workloadVersion: async () => {
-      try {
-        return (await apps.readNamespacedDeployment({ namespace: NAMESPACE, name: WORKLOAD })).metadata
-          ?.resourceVersion;
-      } catch (error) {
-        if (error instanceof ApiException && error.code === 404) return undefined;
-        throw error;
-      }
-    },
+    workloadVersion,
     traffic: () => startTraffic(parts.kubeconfig, NAMESPACE, WORKLOAD),
   };
 }

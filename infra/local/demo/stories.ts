@@ -172,11 +172,14 @@ async function testDelivery(scene: Scene): Promise<number | undefined> {
 }
 
 async function playKilled(scene: Scene): Promise<StoryResult> {
+  const before = await scene.workloadVersion();
   const traffic = await scene.traffic();
   const version = await scene.startPromotion("good");
-  await scene.waitForStep(version, "rollout");
+  await scene.waitForChange(before);
+  scene.say("        Belay's process is killed …");
   await scene.killApp();
   await scene.startAppAgain();
+  scene.say("        … and started again");
   const deployment = await scene.waitForEnding(version);
   const { sent, failed, firstFailure } = await traffic.stop();
   const failures = firstFailure === undefined ? "" : `: ${firstFailure}`;
