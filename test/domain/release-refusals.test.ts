@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import {
+  atZero,
+  InvalidManifestError,
+  isWorkload,
+  type KubernetesObject,
+  objectKey,
+  renderRelease,
+  zeroedWorkloads,
+} from "../../shared/domain/release.ts";
+import { BASE, policyFor } from "../pipeline/manifests.ts";
+import { identity } from "./build.ts";
+
+const render = (base: readonly KubernetesObject[], workload = "churn") =>
+  renderRelease(base, policyFor({ workload }), identity(), "registry/churn@sha256:2", []);
+
+function object(kind: string, changes: Partial<KubernetesObject> = {}): KubernetesObject {
+  return { apiVersion: "v1", kind, metadata: { name: "extra" }, ...changes };
+}
+
+const without = (kind: string) => BASE.filter((one) => one.kind !== kind);
+const containers = (...list: unknown[]) => object("Deployment", { spec: { template: { spec: { containers: list } } } });
+
+describe("base manifests are refused", () => {
+  it.each(["Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"])(
+    "with a %s: it is set-up",
+    (kind) => {
+      expect(() => render([...BASE, object(kind)])).toThrow(`${kind} extra is set-up`);
+    },
+  );
+
+  it.each<{ name: string; base: readonly KubernetesObject[]; message: string }>([
+    { name: "with a Secret", base: [...BASE, object("Secret")], message: "Secret extra: a release is stored" },
+    {
+      name: "with an autoscaler: the replicas are the policy's",
+      base: [...BASE, object("HorizontalPodAutoscaler")],
+      message: "HorizontalPodAutoscaler extra: the replicas of a target are the policy's.",
+    },
+    {
+      name: "with a StatefulSet",
+      base: [...BASE, object("StatefulSet")],
+      message: "StatefulSet extra: the workload of a target is a Deployment.",
+    },
+    { name: "without a Deployment", base: without("Deployment"), message: "hold no Deployment" },
+    { name: "with two Deployments", base: [...BASE, object("Deployment")], message: "more than one Deployment" },
+    { name: "without a Service", base: without("Service"), message: "hold no Service" },
+    { name: "with two Services", base: [...BASE, object("Service")], message: "more than one Service" },
+    {
+      name: "without a container for the model",
+      base: [...without("Deployment"), containers({ name: "web" })],
+      message: 'no container named "model"',
+    },
+    {
+      name: "with containers that are no list",
+      base: [...without("Deployment"), object("Deployment", { spec: { template: { spec: { containers: "model" } } } })],
+      message: 'no container named "model"',
+    },
+    {
+      name: "with a Deployment that says nothing",
+      base: [...without("Deployment"), object("Deployment", { spec: null })],
+      message: 'no container named "model"',
+    },
+    {
+      name: "with a spec that is a list",
+      base: [...without("Deployment"), object("Deployment", { spec: [] })],
+      message: 'no container named "model"',
+    },
+    {
+      name: "without a port of the model's container",
+      base: [...without("Deployment"), containers({ name: "model" })],
+      message: 'The container "model" names no containerPort.',
+    },
+    {
+      name: "without a port of the Service",
+      base: [...without("Service"), object("Service", { spec: { ports: [] } })],
+      message: "Service extra names no port.",
+    },
+    {
+      name: "with a Service that says nothing",
+      base: [...without("Service"), object("Service")],
+      message: "Service extra names no port.",
+    },
+  ])("$name", ({ base, message }) => {
+    expect(() => render(base)).toThrow(InvalidManifestError);
+    expect(() => render(base)).toThrow(message);
+  });
+});
+
+describe("workloads that a rollback leaves at zero", () => {
+  it("are those of the candidate that stable does not have", () => {
+    const zeroed = zeroedWorkloads(render(BASE, "churn-green"), render(BASE, "churn"));
+    expect(zeroed).toMatchObject([{ kind: "Deployment", metadata: { name: "churn-green" }, spec: { replicas: 0 } }]);
+  });
+
+  it("are none where stable has them all", () => {
+    expect(zeroedWorkloads(render(BASE), render(BASE))).toEqual([]);
+  });
+
+  it("keep everything but the number of their pods", () => {
+    const deployment = object("Deployment", { spec: { replicas: 3, paused: true } });
+    expect(atZero(deployment)).toEqual({ ...deployment, spec: { replicas: 0, paused: true } });
+  });
+
+  it.each([
+    { kind: "Deployment", workload: true },
+    { kind: "StatefulSet", workload: true },
+    { kind: "Service", workload: false },
+  ])("can be of the kind $kind: $workload", ({ kind, workload }) => {
+    expect(isWorkload(object(kind))).toBe(workload);
+  });
+});
+
+describe("the key of an object", () => {
+  it.each<{ name: string; other: Partial<KubernetesObject>; same: boolean }>([
+    { name: "is the same whatever it says", other: { spec: {} }, same: true },
+    { name: "differs by name", other: { metadata: { name: "b", namespace: "n" } }, same: false },
+    { name: "differs by namespace", other: { metadata: { name: "a", namespace: "m" } }, same: false },
+    { name: "differs by having a namespace at all", other: { metadata: { name: "a" } }, same: false },
+    { name: "differs by kind", other: { kind: "Secret" }, same: false },
+    { name: "differs by API version", other: { apiVersion: "v2" }, same: false },
+  ])("$name", ({ other, same }) => {
+    const one = object("ConfigMap", { metadata: { name: "a", namespace: "n" } });
+    expect(objectKey({ ...one, ...other }) === objectKey(one)).toBe(same);
+  });
+});
