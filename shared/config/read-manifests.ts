@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { LineCounter, parseAllDocuments } from "yaml";
+import { type Document, LineCounter, parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { InvalidManifestError, type KubernetesObject } from "../domain/release.ts";
 
@@ -40,16 +40,27 @@ export async function readManifests(folder: string): Promise<readonly Kubernetes
 /** Every document of one file. */
 export function parseManifests(file: string, text: string): readonly KubernetesObject[] {
   const lines = new LineCounter();
-  return parseAllDocuments(text, { lineCounter: lines }).flatMap((document) => {
+  const refused = (offset: number, what: string) =>
+    new InvalidManifestError(`${file}:${lines.linePos(offset).line}: ${what}`);
+  return parseAllDocuments(text, { lineCounter: lines, prettyErrors: false }).flatMap((document) => {
     const [error] = document.errors;
-    if (error !== undefined)
-      throw new InvalidManifestError(`${file}:${lines.linePos(error.pos[0]).line}: ${error.message.split("\n")[0]}`);
-    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    if (error !== undefined) throw refused(error.pos[0], error.message);
+    const start = document.contents?.range?.[0] ?? 0;
+    const value = toPlain(document, (what) => refused(start, what));
     if (value === null) return [];
     const parsed = kubernetesObject.safeParse(value);
     if (parsed.success) return [parsed.data];
     const [issue] = parsed.error.issues;
-    const line = lines.linePos(document.range?.[0] ?? 0).line;
-    throw new InvalidManifestError(`${file}:${line}: ${issue?.path.join(".")}: ${issue?.message}`);
+    const path = issue === undefined || issue.path.length === 0 ? "the document" : issue.path.join(".");
+    throw refused(start, `${path}: ${issue?.message}`);
   });
+}
+
+/** Aliases of aliases would make a small file endless; the parser stops at a hundred. */
+function toPlain(document: Document, refused: (what: string) => InvalidManifestError): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw refused(error instanceof Error ? error.message : "it cannot be read");
+  }
 }
