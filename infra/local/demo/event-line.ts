@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-/** A line of the host's log whose message is one of Belay's events. */
-const hostLine = z.object({ message: z.string() });
+/** A line of the host's log; its message may be one of Belay's events. */
+const hostLine = z.object({ level: z.string(), message: z.string() });
 const event = z.looseObject({
   event: z.string(),
   target: z.string().optional(),
@@ -10,14 +10,21 @@ const event = z.looseObject({
   found: z.string().optional(),
   durationMs: z.number().optional(),
 });
-export type BelayEvent = z.infer<typeof event>;
+type BelayEvent = z.infer<typeof event>;
 
-/** The event in a line that the app's process printed, or undefined. */
-export function readEvent(line: string): BelayEvent | undefined {
-  if (!line.startsWith("{")) return undefined;
+/** What the app's process prints, as far as a person wants to see it: Belay's events, and whatever went wrong. */
+export function formatLine(line: string, sinceStartMs: number, width: number): string | undefined {
+  const read = hostLine.safeParse(parseJson(line));
+  if (!read.success) return line;
+  const { level, message } = read.data;
+  const found = event.safeParse(parseJson(message));
+  const shown = found.success ? formatEvent(found.data, sinceStartMs, width) : undefined;
+  return shown ?? (/^(warning|error|critical)$/.test(level) ? `${level}: ${message}` : undefined);
+}
+
+function parseJson(text: string): unknown {
   try {
-    const { message } = hostLine.parse(JSON.parse(line));
-    return message.startsWith("{") ? event.parse(JSON.parse(message)) : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
@@ -37,14 +44,18 @@ const SHOWN: Readonly<Record<string, (event: BelayEvent) => string>> = {
 };
 
 /** One event as one line: time since the start, target, step, what was found, how long; undefined: not shown. */
-export function formatEvent(event: BelayEvent, sinceStartMs: number, width: number): string | undefined {
+function formatEvent(event: BelayEvent, sinceStartMs: number, width: number): string | undefined {
   const describe = SHOWN[event.event];
   if (describe === undefined) return undefined;
   const time = `${(sinceStartMs / 1000).toFixed(1)}s`.padStart(6);
   const target = (event.target ?? "").padEnd(17);
   const step = (event.step ?? event.event.split(".")[0] ?? "").padEnd(10);
-  const took = event.durationMs === undefined ? "" : `  ${event.durationMs} ms`;
+  const took = event.durationMs === undefined ? "" : `  ${formatDuration(event.durationMs)}`;
   const room = Math.max(20, width - time.length - target.length - step.length - took.length - 6);
   const found = describe(event).replaceAll(/\s+/g, " ");
   return `${time}  ${target} ${step} ${found.length > room ? `${found.slice(0, room - 1)}…` : found}${took}`;
+}
+
+function formatDuration(ms: number): string {
+  return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }

@@ -1,14 +1,15 @@
 import Table from "cli-table3";
-import type { Story, StoryResult } from "./story.ts";
+import { describeImage, type Story, type StoryResult } from "./story.ts";
 
-const MAX_WHY = 60;
+/** Columns whose content has a known length, and the borders. */
+const OTHERS = 9 + 13 + 9 + 33 + 6;
 
-/** The closing table: version, ending, why, duration, digest serving. */
-export function formatDeployments(results: readonly StoryResult[]): string {
+/** The closing table, as wide as the terminal: version, ending, why, duration, digest serving. */
+export function formatDeployments(results: readonly StoryResult[], width: number): string {
   const table = new Table({
     head: ["version", "ending", "why", "took", "serving"],
     style: { head: [], border: [] },
-    colWidths: [9, 13, MAX_WHY + 2, 9, 28],
+    colWidths: [9, 13, Math.min(80, Math.max(30, width - OTHERS)), 9, 33],
     wordWrap: true,
   });
   for (const { version, phase, why, durationSeconds, serving } of results.flatMap(({ deployments }) => deployments))
@@ -18,8 +19,7 @@ export function formatDeployments(results: readonly StoryResult[]): string {
 
 function describeServing(serving: { version: string; image: string } | undefined): string {
   if (serving === undefined) return "nothing proven";
-  const digest = serving.image.slice(serving.image.indexOf("@") + 1);
-  return `version ${serving.version} ${digest.slice(0, 14)}…`;
+  return `version ${serving.version} ${describeImage(serving.image)}`;
 }
 
 /** What each story had to show, and whether it did. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Stack, startStack } from "../stack/stack.ts";
-import { formatEvent, readEvent } from "./event-line.ts";
+import { formatLine } from "./event-line.ts";
 import { formatChecks, formatDeployments } from "./report.ts";
 import { NAMESPACE, openScene, type Scene, TARGET } from "./scene.ts";
 import { STORIES } from "./stories.ts";
@@ -32,8 +32,7 @@ export async function runDemo({ only, print, width, ...peers }: DemoOptions): Pr
     policyFile: DEMO_POLICY,
     namespace: NAMESPACE,
     onLine: (line) => {
-      const event = readEvent(line);
-      const shown = event === undefined ? undefined : formatEvent(event, Date.now() - startedAt, width);
+      const shown = formatLine(line, Date.now() - startedAt, width);
       if (shown !== undefined) print(shown);
     },
   });
@@ -42,7 +41,7 @@ export async function runDemo({ only, print, width, ...peers }: DemoOptions): Pr
     const scene = await openScene({ ...stack, say: print });
     const stories = STORIES.filter(({ name }) => only === undefined || name === only);
     const results = await playAll(scene, stories, print);
-    return report(stories, results, print, Date.now() - startedAt);
+    return report({ stories, results, print, width, tookMs: Date.now() - startedAt });
   } finally {
     await stack.close();
   }
@@ -81,6 +80,14 @@ async function playAll(
   return results;
 }
 
+interface Played {
+  stories: readonly Story[];
+  results: readonly StoryResult[];
+  print: (line: string) => void;
+  width: number;
+  tookMs: number;
+}
+
 /** A story that breaks off is a story that did not end as it must. */
 async function play(story: Story, scene: Scene): Promise<StoryResult> {
   try {
@@ -91,16 +98,11 @@ async function play(story: Story, scene: Scene): Promise<StoryResult> {
   }
 }
 
-function report(
-  stories: readonly Story[],
-  results: readonly StoryResult[],
-  print: (line: string) => void,
-  tookMs: number,
-): boolean {
+function report({ stories, results, print, width, tookMs }: Played): boolean {
   for (const [index, story] of stories.entries())
     for (const line of formatChecks(story, results[index] ?? { checks: [], deployments: [] })) print(line);
   print("");
-  print(formatDeployments(results));
+  print(formatDeployments(results, width));
   const bad = results.filter(({ checks }) => checks.some(({ ok }) => !ok)).length;
   print(
     bad === 0

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { ALIAS, MODEL, type VersionName } from "./models.ts";
 import type { Scene } from "./scene.ts";
 import { signDelivery } from "./sign-delivery.ts";
-import { type Check, check, endedAs, type Story, type StoryResult } from "./story.ts";
+import { type Check, check, describeImage, endedAs, type Story, type StoryResult } from "./story.ts";
 
 /** Every story, in the order they are told. */
 export const STORIES: readonly Story[] = [
@@ -54,7 +54,7 @@ export const STORIES: readonly Story[] = [
           check(
             "the stable release serves",
             notFinite.serving?.image === before,
-            notFinite.serving?.image ?? "nothing",
+            describeImage(notFinite.serving?.image),
           ),
         ],
         deployments: [wrong, notFinite],
@@ -107,8 +107,8 @@ async function underTraffic(scene: Scene, name: VersionName, phase: string, code
         `${failed} of ${sent} failed${firstFailure === undefined ? "" : `: ${firstFailure}`}`,
       ),
       phase === "Succeeded"
-        ? check("the new image serves", serving !== undefined && serving !== before, serving ?? "nothing")
-        : check("the stable release serves", serving === before, serving ?? "nothing"),
+        ? check("the new image serves", serving !== undefined && serving !== before, describeImage(serving))
+        : check("the stable release serves", serving === before, describeImage(serving)),
     ],
     deployments: [deployment],
   };
@@ -145,10 +145,10 @@ async function playDeliveries(scene: Scene): Promise<StoryResult> {
       answers.every((status) => status === 202),
       answers.join(", "),
     ),
-    check("and makes one deployment", made === 1, `${made} deployments`),
+    check("and makes one deployment", made === 1, `${made} of version ${version}`),
     check("a forged signature is refused", forged === 401, String(forged)),
     check("MLflow's test delivery is taken", test === 202, String(test)),
-    check("and deploys nothing", strangers === 0, `${strangers} deployments of other models`),
+    check("and deploys nothing", strangers === 0, `${strangers} of other models`),
     endedAs(deployment, "Succeeded"),
   ];
   return { checks, deployments: [deployment] };

@@ -30,10 +30,16 @@ export function check(what: string, ok: boolean, found: string): Check {
   return { what, ok, found };
 }
 
+/** A release by what it is told apart by, short enough for a line. */
+export function describeImage(image: string | undefined): string {
+  return image === undefined ? "nothing" : `${image.slice(image.indexOf("@") + 1).slice(0, 19)}…`;
+}
+
 /** The deployment ended so, and for that reason. */
 export function endedAs(deployment: DemoDeployment, phase: string, ...codes: readonly string[]): Check {
   const ok = deployment.phase === phase && (codes.length === 0 || codes.includes(deployment.code ?? ""));
   const expected = codes.length === 0 ? phase : `${phase} (${codes.join(" or ")})`;
   const code = deployment.code === undefined ? "" : ` (${deployment.code})`;
-  return check(`version ${deployment.version} ends ${expected}`, ok, `${deployment.phase}${code}`);
+  const found = ok ? `in ${deployment.durationSeconds ?? "?"} s` : `${deployment.phase}${code}`;
+  return check(`version ${deployment.version} ends ${expected}`, ok, found);
 }
