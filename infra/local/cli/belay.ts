@@ -1,14 +1,16 @@
-import { once } from "node:events";
 import { parseArgs } from "node:util";
-import { DEMO_POLICY, printStack, runDemo, storyNames } from "../demo/run-demo.ts";
-import { NAMESPACE, openScene, WORKLOAD } from "../demo/scene.ts";
+import { runBench } from "../bench/run-bench.ts";
+import { formatLine } from "../demo/event-line.ts";
+import { aborted, DEMO_POLICY, inScene, printStack, runDemo, storyNames } from "../demo/run-demo.ts";
+import { NAMESPACE, WORKLOAD } from "../demo/scene.ts";
 import { type Stack, startStack } from "../stack/stack.ts";
 import { checkPeers } from "./check-peers.ts";
 import { promoteCommands } from "./promote-commands.ts";
 
 const USAGE = `usage:
   npm start [-- --mlflow URL] [--kubeconfig FILE]         the embedded stack, until Ctrl-C
-  npm run demo [-- STORY] [--mlflow URL] [--kubeconfig FILE]   the stories: ${storyNames().join(", ")}`;
+  npm run demo [-- STORY] [--mlflow URL] [--kubeconfig FILE]   the stories: ${storyNames().join(", ")}
+  npm run bench [-- --short] [--verbose]                  what a deployment costs, counted and timed`;
 
 const print = (line: string): void => console.log(line);
 
@@ -17,14 +19,23 @@ interface Peers {
   kubeconfigFile?: string;
 }
 
-/** `npm start` and `npm run demo`; ends with exit code 1 and one message when something refuses. */
+/** What a shell expects of a program that was interrupted. */
+const INTERRUPTED = 130;
+
+/** `npm start`, `npm run demo` and `npm run bench`; ends with exit code 1 and one message when something refuses. */
 export async function main(parameters: readonly string[]): Promise<void> {
+  const interruption = new AbortController();
   try {
+    if (parameters[0] === "bench") return await bench(parameters.slice(1));
     const { command, story, peers } = readParameters(parameters);
     await checkPeers(peers);
-    if (command === "demo") await demo(story, peers);
-    else await start(peers);
+    // From here on: whatever has been started by then is stopped again.
+    for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interruption.abort());
+    if (command === "demo") await demo(story, peers, interruption.signal);
+    else await start(peers, interruption.signal);
   } catch (error) {
+    // A story that was broken off may still wait for its ending.
+    if (interruption.signal.aborted) process.exit(INTERRUPTED);
     console.error(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;
   }
@@ -47,21 +58,38 @@ function readParameters(parameters: readonly string[]) {
   return { command, story, peers };
 }
 
-async function demo(story: string | undefined, peers: Peers): Promise<void> {
-  const width = Math.max(100, process.stdout.columns ?? 140);
-  const good = await runDemo({ ...peers, ...(story === undefined ? {} : { only: story }), print, width });
+async function bench(parameters: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...parameters],
+    options: { short: { type: "boolean", default: false }, verbose: { type: "boolean", default: false } },
+  });
+  process.exitCode = (await runBench({ ...values, print })) ? 0 : 1;
+}
+
+/** Characters of a line. */
+function readWidth(): number {
+  return Math.max(100, process.stdout.columns ?? 140);
+}
+
+async function demo(story: string | undefined, peers: Peers, signal: AbortSignal): Promise<void> {
+  const only = story === undefined ? {} : { only: story };
+  const good = await runDemo({ ...peers, ...only, print, width: readWidth(), signal });
   process.exitCode = good ? 0 : 1;
 }
 
-async function start(peers: Peers): Promise<void> {
+async function start(peers: Peers, signal: AbortSignal): Promise<void> {
   const startedAt = Date.now();
-  const stack = await startStack({ ...peers, policyFile: DEMO_POLICY, namespace: NAMESPACE, onLine: print });
+  const follow = (line: string) => {
+    const shown = formatLine(line, Date.now() - startedAt, readWidth());
+    if (shown !== undefined) print(shown);
+  };
+  const stack = await startStack({ ...peers, policyFile: DEMO_POLICY, namespace: NAMESPACE, onLine: follow });
   try {
     printStack(stack, print, Date.now() - startedAt);
-    await openScene({ ...stack, say: print });
-    printHowTo(stack);
-    await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
-    print("stopping …");
+    await inScene(stack, print, async () => {
+      printHowTo(stack);
+      await aborted(signal).catch(() => print("stopping …"));
+    });
   } finally {
     await stack.close();
   }
@@ -78,7 +106,7 @@ function printHowTo(stack: Stack): void {
   print(`Health:       curl -s ${stack.appUrl()}/api/health`);
   print(`Cluster:      kubectl --kubeconfig ${stack.standIns.kubeconfigFile} -n ${NAMESPACE} get deploy,pods`);
   print(
-    `A prediction: kubectl --kubeconfig ${stack.standIns.kubeconfigFile} get --raw /api/v1/namespaces/${NAMESPACE}/services/${WORKLOAD}:http/proxy/metrics`,
+    `A prediction: echo '{"instances":[[10,0],[0.1,5]]}' | kubectl --kubeconfig ${stack.standIns.kubeconfigFile} create --raw /api/v1/namespaces/${NAMESPACE}/services/${WORKLOAD}:http/proxy/predict -f -`,
   );
   print("Ctrl-C stops everything.");
   print("");
