@@ -39,7 +39,9 @@ function createLimits({ timeoutMs, maxBytes }: Limits): Policy {
       } finally {
         clearTimeout(timer);
         outer?.removeEventListener("abort", abort);
-        abort();
+        // The policies around this one look at the caller's signal again, and may send the request again.
+        if (outer === undefined) delete request.abortSignal;
+        else request.abortSignal = outer;
       }
     },
   };

@@ -4,6 +4,7 @@ import { ARM_CALL_MS } from "../azure/resource-manager.ts";
 import { within } from "../azure/within.ts";
 import { boundedFetch } from "../http/bounded-fetch.ts";
 import { withoutQueries } from "./build-failure.ts";
+import { classifyTasksError } from "./classify.ts";
 
 const TAIL_BYTES = 64 * 1024;
 const LAST_LINES = 60;
@@ -32,7 +33,7 @@ export async function readLastLines(
     const tail = await readTail(new URL(logAnswer.parse(answer).logLink), signal);
     return toLines(tail).slice(-LAST_LINES);
   } catch (error) {
-    signal.throwIfAborted();
+    if (signal.aborted) throw classifyTasksError(`Reading the log of run ${runId}`, signal.reason);
     return [`(The log of run ${runId} could not be read: ${error instanceof Error ? error.name : "unknown"}.)`];
   }
 }
