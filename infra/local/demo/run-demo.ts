@@ -14,6 +14,8 @@ export interface DemoOptions {
   print: (line: string) => void;
   /** Characters of a line. */
   width: number;
+  /** Breaks off, and leaves nothing behind all the same. */
+  signal: AbortSignal;
 }
 
 /** The policy that `npm start` and `npm run demo` run with. */
@@ -24,8 +26,8 @@ export function storyNames(): readonly string[] {
   return STORIES.map(({ name }) => name);
 }
 
-/** Plays the stories to their end; true only if every one ended as it must. */
-export async function runDemo({ only, print, width, ...peers }: DemoOptions): Promise<boolean> {
+/** Plays the stories to their end; true only if every one ended as it must. Rejects with the signal's reason. */
+export async function runDemo({ only, print, width, signal, ...peers }: DemoOptions): Promise<boolean> {
   const startedAt = Date.now();
   const stack = await startStack({
     ...peers,
@@ -38,13 +40,38 @@ export async function runDemo({ only, print, width, ...peers }: DemoOptions): Pr
   });
   try {
     printStack(stack, print, Date.now() - startedAt);
-    const scene = await openScene({ ...stack, say: print });
     const stories = STORIES.filter(({ name }) => only === undefined || name === only);
-    const results = await playAll(scene, stories, print);
+    const results = await inScene(stack, print, (scene) =>
+      Promise.race([playAll(scene, stories, print), aborted(signal)]),
+    );
     return report({ stories, results, print, width, tookMs: Date.now() - startedAt });
   } finally {
     await stack.close();
   }
+}
+
+/** Opens the scene for as long as the work takes. */
+export async function inScene<T>(
+  stack: Stack,
+  say: (line: string) => void,
+  work: (scene: Scene) => Promise<T>,
+): Promise<T> {
+  const scene = await openScene({ ...stack, say });
+  try {
+    return await work(scene);
+  } finally {
+    await scene.close().catch((error: unknown) => {
+      say(`The webhook stays in MLflow: ${error instanceof Error ? error.message : String(error)}`);
+    });
+  }
+}
+
+/** Never resolves. */
+export function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }
 
 export function printStack(stack: Stack, print: (line: string) => void, tookMs: number): void {

@@ -38,6 +38,8 @@ export interface Scene extends SceneParts {
   /** The workload as the API server has it; undefined: it is not there. */
   workloadVersion(): Promise<string | undefined>;
   traffic(): Promise<Traffic>;
+  /** Takes the webhook away again: a real MLflow outlives this stack. */
+  close(): Promise<void>;
 }
 
 const LOOK_MS = 200;
@@ -102,5 +104,6 @@ export async function openScene(parts: SceneParts): Promise<Scene> {
     },
     workloadVersion,
     traffic: () => startTraffic(parts.kubeconfig, NAMESPACE, WORKLOAD),
+    close: () => client.deleteWebhook(webhookId),
   };
 }

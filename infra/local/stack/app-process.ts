@@ -56,16 +56,17 @@ export async function startApp({
   };
 }
 
-/** The first line that holds an address; what comes before an early end is the reason for it. */
+/** The first line that holds an address; what comes before an early end, but for the host's log, is the reason for it. */
 function readUrl(child: ChildProcess, onLine: (line: string) => void): Promise<string> {
   return new Promise((resolve, reject) => {
     const early: string[] = [];
+    let listens = false;
     const read = (line: string) => {
       const url = /^\{"url":"([^"]+)"\}$/.exec(line)?.[1];
-      if (url === undefined) {
-        early.push(line);
-        onLine(line);
-      } else resolve(url);
+      listens ||= url !== undefined;
+      if (url !== undefined) resolve(url);
+      else if (listens || line.startsWith('{"time":')) onLine(line);
+      else early.push(line);
     };
     for (const stream of [child.stdout, child.stderr])
       if (stream !== null) createInterface({ input: stream }).on("line", read);

@@ -7,6 +7,8 @@ import { type StandIns, type StandInsOptions, startStandIns } from "./stand-ins.
 export interface StackOptions extends Omit<StandInsOptions, "queuesFile"> {
   /** The delivery policy of the app. */
   policyFile: string;
+  /** The built app; `dist/` when left out. */
+  appDirectory?: string;
   /** Every line the app's host prints. */
   onLine?: (line: string) => void;
 }
@@ -30,8 +32,8 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 const APP = join(ROOT, "dist");
 
 /** Starts everything; what was started is stopped again when a part refuses. */
-export async function startStack({ policyFile, onLine, ...options }: StackOptions): Promise<Stack> {
-  await access(join(APP, "index.js")).catch(() => {
+export async function startStack({ policyFile, appDirectory = APP, onLine, ...options }: StackOptions): Promise<Stack> {
+  await access(join(appDirectory, "index.js")).catch(() => {
     throw new Error("The app is not built: run `npm run build` first.");
   });
   const standIns = await startStandIns({ ...options, queuesFile: join(ROOT, "infra/queues.json") });
@@ -45,7 +47,7 @@ export async function startStack({ policyFile, onLine, ...options }: StackOption
     LOCAL_MASTER_KEY: functionKey,
   };
   const start = (port: number) =>
-    startApp({ appDirectory: APP, environment, port, ...(onLine === undefined ? {} : { onLine }) });
+    startApp({ appDirectory, environment, port, ...(onLine === undefined ? {} : { onLine }) });
   let app: AppProcess;
   try {
     app = await start(0);
