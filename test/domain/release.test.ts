@@ -210,11 +210,16 @@ describe("the id of a release", () => {
 describe("the selector", () => {
   const selector = { [LABELS.name]: "churn", [LABELS.target]: "churn" };
 
-  it("does not change between releases, because Kubernetes refuses that", () => {
-    for (const release of [render(), render(BASE), render(FULL, policyFor(), `${IMAGE}0`, "3")]) {
-      expect(workloadOf(release)).toMatchObject({ spec: { selector: { matchLabels: selector } } });
-      expect(one(release.fixed, "Service")).toMatchObject({ spec: { selector } });
-    }
+  const spec = (object: KubernetesObject) => object["spec"] as { selector: unknown };
+
+  it.each([
+    { name: "the same base", release: render() },
+    { name: "another base", release: render(BASE) },
+    { name: "another image and version", release: render(FULL, policyFor(), `${IMAGE}0`, "3") },
+    { name: "other pod labels", release: render(edited(FULL, "Deployment", '"labels":{"app"', '"labels":{"tier"')) },
+  ])("does not change with $name, because Kubernetes refuses that", ({ release }) => {
+    expect(spec(workloadOf(release)).selector).toEqual({ matchLabels: selector });
+    expect(spec(one(release.fixed, "Service")).selector).toEqual(selector);
   });
 
   it("is met by the pods, which also carry their own template label", () => {
