@@ -41,12 +41,17 @@ export async function main(parameters: readonly string[]): Promise<void> {
   }
 }
 
+function parse(parameters: readonly string[]) {
+  try {
+    const options = { mlflow: { type: "string" }, kubeconfig: { type: "string" } } as const;
+    return parseArgs({ args: [...parameters], allowPositionals: true, options });
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message.split(".")[0] : error}.\n${USAGE}`);
+  }
+}
+
 function readParameters(parameters: readonly string[]) {
-  const { values, positionals } = parseArgs({
-    args: [...parameters],
-    allowPositionals: true,
-    options: { mlflow: { type: "string" }, kubeconfig: { type: "string" } },
-  });
+  const { values, positionals } = parse(parameters);
   const [command, story, ...rest] = positionals;
   if ((command !== "start" && command !== "demo") || rest.length > 0) throw new Error(USAGE);
   if (story !== undefined && (command === "start" || !storyNames().includes(story)))

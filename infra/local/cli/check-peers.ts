@@ -51,5 +51,6 @@ async function within<T>(work: Promise<T>): Promise<T> {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
-  return cause instanceof Error && "code" in cause ? String(cause.code) : (error.message.split("\n")[0] ?? error.name);
+  if (cause instanceof Error) return "code" in cause ? String(cause.code) : cause.message;
+  return error.message.split("\n")[0] ?? error.name;
 }
