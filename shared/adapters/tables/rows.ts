@@ -22,12 +22,15 @@ export function textProperties(value: unknown): Record<string, unknown> {
   return properties;
 }
 
-/** @throws TransientError when a newer Belay wrote the row: this one must not touch it. */
+/**
+ * @throws TransientError when a newer Belay wrote the row: this one must not touch it. PermanentError when the row is
+ * not one of Belay's.
+ */
 export function readText<T>(row: Record<string, unknown>): T {
   refuseNewer(row);
   let text = "";
   for (let chunk = 0; typeof row[`json${chunk}`] === "string"; chunk++) text += String(row[`json${chunk}`]);
-  return JSON.parse(text) as T;
+  return read("a record", () => JSON.parse(text) as T);
 }
 
 /** Content gzipped into properties `part0`, `part1`, … */
@@ -48,7 +51,17 @@ export function readBundleText(row: Record<string, unknown>): string {
   refuseNewer(row);
   const parts: Uint8Array[] = [];
   for (let part = 0; row[`part${part}`] instanceof Uint8Array; part++) parts.push(row[`part${part}`] as Uint8Array);
-  return gunzipSync(Buffer.concat(parts), { maxOutputLength: 64 * 1024 * 1024 }).toString("utf8");
+  const packed = Buffer.concat(parts);
+  return read("a bundle", () => gunzipSync(packed, { maxOutputLength: 64 * 1024 * 1024 }).toString("utf8"));
+}
+
+function read<T>(what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch {
+    // The parser's text repeats the row's.
+    throw new PermanentError("bad-answer", `A row of the table cannot be read as ${what}.`);
+  }
 }
 
 function refuseNewer(row: Record<string, unknown>): void {
