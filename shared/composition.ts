@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { createCredential } from "./adapters/azure/credential.ts";
 import { log, withLogSink } from "./adapters/telemetry/log.ts";
 import { type Configuration, readConfiguration } from "./config/configuration.ts";
 import { openBus, openPipeline, openStore } from "./open-ports.ts";
@@ -36,9 +37,11 @@ export interface App {
 /** The only place that knows everything. Nothing is opened before it is needed; what failed to open is tried again. */
 export function createApp(configuration: Configuration): App {
   const { environment, policy } = configuration;
-  const bus = lazily(() => openBus(environment));
-  const store = lazily(() => openStore(environment));
-  const pipeline = lazily(async () => openPipeline(configuration, await store(), await bus()));
+  // One identity for everything: it keeps its tokens.
+  const credential = createCredential(environment.azure);
+  const bus = lazily(() => openBus(environment, credential));
+  const store = lazily(() => openStore(environment, credential));
+  const pipeline = lazily(async () => openPipeline(configuration, credential, await store(), await bus()));
   const consumers = lazily(async () => {
     const { createConsumers } = await import("./steps/consumers.ts");
     return createConsumers(await pipeline());

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { createCredential } from "./adapters/azure/credential.ts";
+import type { TokenCredential } from "@azure/identity";
 import { readSourceTemplate } from "./adapters/files/source-template.ts";
 import { log } from "./adapters/telemetry/log.ts";
 import type { Configuration } from "./config/configuration.ts";
@@ -11,7 +11,7 @@ import type { MessageBus } from "./ports/message-bus.ts";
 import type { PipelineDependencies } from "./steps/consumers.ts";
 
 /** Sends to the bus; the SDK is loaded with the first message. */
-export async function openBus({ bus, azure }: Environment): Promise<MessageBus> {
+export async function openBus({ bus }: Environment, credential: TokenCredential): Promise<MessageBus> {
   const { createServiceBus } = await import("./adapters/service-bus/message-bus.ts");
   return createServiceBus(async () => {
     const { ServiceBusClient } = await import("@azure/service-bus");
@@ -19,22 +19,29 @@ export async function openBus({ bus, azure }: Environment): Promise<MessageBus> 
     const options = { retryOptions: { maxRetries: 2, retryDelayInMs: 300, timeoutInMs: 3_000 } };
     return bus.kind === "connection string"
       ? new ServiceBusClient(bus.connectionString.reveal(), options)
-      : new ServiceBusClient(bus.fullyQualifiedNamespace, createCredential(azure), options);
+      : new ServiceBusClient(bus.fullyQualifiedNamespace, credential, options);
   });
 }
 
+/** A whole page of rows, and some more. */
+const TABLE_LIMITS = { timeoutMs: 10_000, maxBytes: 64 * 1024 * 1024 };
+
 /** The table, which is created where it does not exist. */
-export async function openStore({ tables, azure }: Environment): Promise<DeploymentStore> {
-  const [{ TableClient }, { createTableStore, ensureTable }] = await Promise.all([
+export async function openStore({ tables }: Environment, credential: TokenCredential): Promise<DeploymentStore> {
+  const [{ TableClient }, { createTableStore, ensureTable }, { limitedOptions }] = await Promise.all([
     import("@azure/data-tables"),
     import("./adapters/tables/deployment-store.ts"),
+    import("./adapters/azure/limits.ts"),
   ]);
   const name = "deployments";
-  const options = { allowInsecureConnection: true, retryOptions: { maxRetries: 2, maxRetryDelayInMs: 2_000 } };
+  // A stand-in's connection string names an http address; an identity's token never goes over one.
   const client =
     tables.kind === "connection string"
-      ? TableClient.fromConnectionString(tables.connectionString.reveal(), name, options)
-      : new TableClient(tables.tableServiceUri, name, createCredential(azure));
+      ? TableClient.fromConnectionString(tables.connectionString.reveal(), name, {
+          ...limitedOptions(TABLE_LIMITS),
+          allowInsecureConnection: true,
+        })
+      : new TableClient(tables.tableServiceUri, name, credential, limitedOptions(TABLE_LIMITS));
   await ensureTable(client);
   return createTableStore(client);
 }
@@ -42,6 +49,7 @@ export async function openStore({ tables, azure }: Environment): Promise<Deploym
 /** Everything the queue functions work with. */
 export async function openPipeline(
   { environment, policy }: Configuration,
+  credential: TokenCredential,
   store: DeploymentStore,
   bus: MessageBus,
 ): Promise<PipelineDependencies> {
@@ -54,7 +62,6 @@ export async function openPipeline(
     import("./adapters/mlflow/model-registry.ts"),
     import("./adapters/mlflow/mlflow-http.ts"),
   ]);
-  const credential = createCredential(azure);
   const resourceManager = { subscriptionId: azure.subscriptionId, endpoint: azure.resourceManagerEndpoint, credential };
   return {
     store,

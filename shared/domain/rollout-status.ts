@@ -75,10 +75,10 @@ export interface Death {
   found: string;
 }
 
-/** The first proof of death among pods that are not on their way out. */
+/** The first proof of death among pods that are neither ready nor on their way out: a ready pod's old death is past. */
 export function proofOfDeath(pods: readonly PodStatus[]): Death | undefined {
   for (const pod of pods) {
-    if (pod.terminating) continue;
+    if (pod.terminating || pod.ready) continue;
     for (const container of pod.containers) {
       const death = containerDeath(container);
       if (death !== undefined) return { pod: pod.name, container: container.name, ...death };

@@ -33,7 +33,7 @@ export interface Cluster {
   apply(object: KubernetesObject, seen: ObservedObject | undefined, signal: AbortSignal): Promise<ApplyResult>;
   /** Deletes exactly what was seen; gone or changed meanwhile is no error. */
   remove(owned: OwnedObject, signal: AbortSignal): Promise<void>;
-  /** Hashed and fixed objects with the target's label: ConfigMaps, Services, Deployments and what else Belay applies. */
+  /** What lies under the target's label and may be removed when no release needs it: never a Service or a workload. */
   listOwned(target: string, signal: AbortSignal): Promise<readonly OwnedObject[]>;
   workload(name: string, signal: AbortSignal): Promise<WorkloadStatus | undefined>;
   /** Pods whose template label has this value. */

@@ -128,6 +128,10 @@ describe("a proof of death", () => {
 
   it.each<{ name: string; pods: readonly PodStatus[] }>([
     { name: "no pod", pods: [] },
+    {
+      name: "a ready pod that was killed for its memory some time ago",
+      pods: [{ ...pod("churn-a", { restarts: 1, terminated: { reason: "OOMKilled", exitCode: 137 } }), ready: true }],
+    },
     { name: "a pod that is coming up", pods: [pod("churn-a", waitingFor("ContainerCreating"))] },
     { name: "a first failed pull", pods: [pod("churn-a", waitingFor("ErrImagePull"))] },
     {
