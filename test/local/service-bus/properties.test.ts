@@ -25,7 +25,7 @@ describe("a queue's properties", () => {
   test("the queues of infra/queues.json are understood", () => {
     const queues = JSON.parse(readFileSync(new URL("../../../infra/queues.json", import.meta.url), "utf8"));
     expect(parseQueueProperties("promotions", queues.promotions)).toEqual({
-      lockDuration: 300_000,
+      lockDuration: 30_000,
       maxDeliveryCount: 10,
       requiresDuplicateDetection: true,
       duplicateDetectionHistoryTimeWindow: 600_000,
