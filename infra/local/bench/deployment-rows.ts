@@ -46,7 +46,7 @@ export function timeRows(promotion: Promotion): readonly Row[] {
     { what: "from the moved alias to live", value: formatSeconds(totalMs), detail: timeline(promotion) },
     { what: "the build, by its run", value: formatSeconds(buildMs) },
     { what: "the pods, first created to last ready", value: formatSeconds(podsMs) },
-    { what: "between the health looks, by the policy", value: formatSeconds(probesMs) },
+    { what: "the probes: looks, and the intervals between", value: formatSeconds(probesMs) },
     { what: "overhead: the first less the other three", value: `${formatSeconds(overhead)} (aim <= 1 s)${missed}` },
   ];
 }

@@ -60,7 +60,7 @@ export async function promote(
     totalMs: ended.at - startedAt,
     buildMs: buildTime(stack, startedAt),
     podsMs: pods.rolloutSince(startedAt),
-    probesMs: Math.max(0, healthLooks(told) - 1) * probeIntervalMs,
+    probesMs: probeTime(told, probeIntervalMs),
     before,
     after: await readCounters(stack),
     events: told,
@@ -76,8 +76,11 @@ async function lookForStragglers(stack: Stack, told: readonly Seen[]): Promise<v
   await quiet(stack, QUIET_MS, SETTLE_MS);
 }
 
-function healthLooks(told: readonly Seen[]): number {
-  return told.filter(({ event }) => event.step === "verify" && event.found?.startsWith("health look") === true).length;
+/** What the looks at health and predictions took by themselves, and the policy's intervals between those at health. */
+function probeTime(told: readonly Seen[], intervalMs: number): number {
+  const looks = told.filter(({ event }) => event.event === "step.visited" && event.step === "verify");
+  const atHealth = looks.filter(({ event }) => event.found?.startsWith("health look") === true).length;
+  return looks.reduce((sum, { event }) => sum + (event.durationMs ?? 0), Math.max(0, atHealth - 1) * intervalMs);
 }
 
 /** From the run's creation to its end, by the builder's own record; none is no time. */

@@ -58,7 +58,7 @@ export async function runBench({ short, verbose, print }: BenchOptions): Promise
       });
       await section("Promotion to live", async () => livenessRows(promotions));
       await section("Acknowledgement of a delivery, 16 connections", () =>
-        webhookRows(stack, lastOf(promotions), sizes),
+        webhookRows(bench, lastOf(promotions), sizes),
       );
     } finally {
       bench.pods.stop();

@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { ALIAS, MODEL } from "../demo/models.ts";
-import type { Stack } from "../stack/stack.ts";
 import { startChild } from "./child.ts";
 import { type LoadResult, sendLoad } from "./load.ts";
-import type { Promotion } from "./promotion.ts";
+import type { Bench, Promotion } from "./promotion.ts";
 import { quiet } from "./readings.ts";
 import { formatRatio, type Row } from "./report.ts";
 import { percentile } from "./statistics.ts";
@@ -27,7 +26,11 @@ const QUIET_MS = 1_500;
 const DRAIN_MS = 90_000;
 
 /** Acknowledgement of deliveries at 16 connections: the app against bare servers that verify the same signatures. */
-export async function webhookRows(stack: Stack, wish: Promotion, sizes: LoadSizes): Promise<readonly Row[]> {
+export async function webhookRows(
+  { stack, events }: Bench,
+  wish: Promotion,
+  sizes: LoadSizes,
+): Promise<readonly Row[]> {
   const app = `${stack.appUrl()}/api/webhooks/mlflow`;
   const load = (url: string, data: Readonly<Record<string, string>>, signedAt: number, requests: number) =>
     measure({ url, data, signedAt, requests, connections: CONNECTIONS, secret: stack.webhookSecret });
@@ -38,8 +41,10 @@ export async function webhookRows(stack: Stack, wish: Promotion, sizes: LoadSize
   );
   // Signed before that version's ending: the same wish again, and no new one.
   const followed = { name: MODEL, alias: ALIAS, version: wish.version };
+  const repeatsFrom = Date.now();
   const accepted = await load(app, followed, wish.startedAt, sizes.accepted);
   await quiet(stack, QUIET_MS, DRAIN_MS);
+  const started = events.since(repeatsFrom).filter(({ event }) => event.event === "promotion.accepted").length;
   const bus = stack.standIns.environment["ServiceBusConnection"] ?? "";
   const bareWithBus = await withBareServer(
     { BARE_SECRET: stack.webhookSecret, BARE_BUS: bus, BARE_QUEUE: UNREAD_QUEUE },
@@ -50,6 +55,7 @@ export async function webhookRows(stack: Stack, wish: Promotion, sizes: LoadSize
     { what: "bare node:http, same verification", value: describe(bare) },
     { what: "  app / bare", value: ratios(ignored, bare) },
     { what: "app, followed: answered once the bus has it", value: describe(accepted) },
+    { what: "  deployments that these repeats started", value: `${started}` },
     { what: "bare node:http, same verification, same bus", value: describe(bareWithBus) },
     { what: "  app / bare", value: ratios(accepted, bareWithBus) },
   ];
