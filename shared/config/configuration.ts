@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { ConfigurationError, type ConfigurationProblem } from "./configuration-error.ts";
 import { checkEnvironment, type Environment, toPolicySettings, type Variables } from "./environment.ts";
+import { checkLocalSettings } from "./local-settings.ts";
 import { checkPolicy, type DeliveryPolicy, openPolicy } from "./read-policy.ts";
 
 /** Everything Belay was told, read once. */
@@ -22,14 +23,28 @@ export function readConfiguration(from: string, variables?: Variables): Configur
   const policy = checkPolicy(openPolicy(root, file), settings);
   const folder = dirname(resolve(root, file));
   const missing = policy.targets.flatMap((target) => findMissingFolders(file, folder, target));
-  if (environment === undefined || problems.length + policy.problems.length + missing.length > 0)
-    throw new ConfigurationError([...problems, ...policy.problems, ...missing]);
+  const all = [...checkLocalFile(root), ...problems, ...policy.problems, ...missing];
+  if (environment === undefined || all.length > 0) throw new ConfigurationError(all);
   return { environment, policy: { folder, targets: policy.targets } };
 }
 
 /** The app's root is where host.json lies: the bundle's own folder, or one above the sources. */
 function findRoot(from: string): string {
   return existsSync(join(from, "host.json")) || dirname(from) === from ? from : findRoot(dirname(from));
+}
+
+/** The developer's own file, where there is one: it is never deployed, and the tools that read it refuse nothing. */
+function checkLocalFile(root: string): readonly ConfigurationProblem[] {
+  const file = join(root, "local.settings.json");
+  if (!existsSync(file)) return [];
+  try {
+    checkLocalSettings(JSON.parse(readFileSync(file, "utf8")));
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems;
+    const remedy = "Start from local.settings.sample.json.";
+    return [{ where: "local.settings.json", found: "a file that is not JSON", allowed: "JSON", remedy }];
+  }
 }
 
 /** What a target's images and releases are made from must have been deployed with the app. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { NotifierName } from "../domain/policy.ts";
-import { ConfigurationError, type ConfigurationProblem } from "./configuration-error.ts";
+import type { ConfigurationProblem } from "./configuration-error.ts";
 import { describeFound } from "./found.ts";
 import type { PolicySettings } from "./policy-settings.ts";
 import { azure, bus, mlflowAuthorization, notify, tables, webhook } from "./setting-groups.ts";
@@ -14,16 +14,6 @@ const groups = z.object({ settings, bus, tables, azure, mlflowAuthorization, web
 /** Every setting of the app, parsed; secrets show themselves to nobody. */
 export type Environment = ReturnType<typeof toEnvironment>;
 
-/**
- * Reads the settings once; empty counts as absent.
- * @throws ConfigurationError with every problem there is.
- */
-export function readEnvironment(variables: Variables = process.env): Environment {
-  const { environment, problems } = checkEnvironment(variables);
-  if (environment === undefined) throw new ConfigurationError(problems);
-  return environment;
-}
-
 export interface CheckedEnvironment {
   /** Undefined: there are problems. */
   environment: Environment | undefined;
@@ -32,7 +22,7 @@ export interface CheckedEnvironment {
   policyFile: string;
 }
 
-/** Everything that is wrong with the settings; never throws. */
+/** Reads the settings once, empty counts as absent, and everything that is wrong with them; never throws. */
 export function checkEnvironment(variables: Variables = process.env): CheckedEnvironment {
   const given: Variables = Object.fromEntries(
     SETTING_NAMES.flatMap((name) => (isSet(variables[name]) ? [[name, variables[name]]] : [])),

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { canonicalJson } from "../domain/digest.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
-import { ConfigurationError, type ConfigurationProblem } from "./configuration-error.ts";
+import type { ConfigurationProblem } from "./configuration-error.ts";
 import { type DocumentPath, type PolicyDocument, readDocument, unreadable, valueAt } from "./policy-document.ts";
 import { findCredentials, toProblems } from "./policy-problems.ts";
 import { type Fault, findFaults } from "./policy-rules.ts";
@@ -15,16 +15,6 @@ export interface DeliveryPolicy {
   /** Absolute; what `template` and `manifests` of a target are relative to. */
   folder: string;
   targets: readonly TargetPolicy[];
-}
-
-/**
- * Reads the delivery policy, a path relative to the app's root or absolute.
- * @throws ConfigurationError with every problem there is.
- */
-export function readPolicy(root: string, file: string, settings: PolicySettings): DeliveryPolicy {
-  const { targets, problems } = checkPolicy(openPolicy(root, file), settings);
-  if (problems.length > 0) throw new ConfigurationError(problems);
-  return { folder: dirname(resolve(root, file)), targets };
 }
 
 /** The file as a document; one that cannot be read is a document with a problem. */

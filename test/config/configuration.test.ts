@@ -57,3 +57,12 @@ test("folders that were not deployed with the app are told before anything needs
   rmSync(join(root, "base"), { recursive: true });
   expect(() => readConfiguration(root, ENOUGH)).toThrow(/^2 problems[\s\S]*build\.template[\s\S]*rollout\.manifests/);
 });
+
+test("an unknown key in local.settings.json is told with the rest, and the known one that was meant", () => {
+  writeFileSync(join(root, "local.settings.json"), '{ "Values": { "MLFLOW_TRACKING_URL": "x" } }');
+  expect(() => readConfiguration(root, ENOUGH)).toThrow(
+    /local.settings.json Values.MLFLOW_TRACKING_URL[\s\S]*MLFLOW_TRACKING_URI/,
+  );
+  writeFileSync(join(root, "local.settings.json"), "{");
+  expect(() => readConfiguration(root, ENOUGH)).toThrow("a file that is not JSON");
+});

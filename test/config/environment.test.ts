@@ -2,21 +2,18 @@ import { delimiter } from "node:path";
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { ConfigurationError } from "../../shared/config/configuration-error.ts";
-import { readEnvironment, toPolicySettings, type Variables } from "../../shared/config/environment.ts";
+import { checkEnvironment, toPolicySettings, type Variables } from "../../shared/config/environment.ts";
 import { ENOUGH } from "./variables.ts";
 
 /** What is wrong with the settings that suffice when these are changed. */
-function problemsWith(changes: Variables) {
-  try {
-    readEnvironment({ ...ENOUGH, ...changes });
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+const problemsWith = (changes: Variables) => checkEnvironment({ ...ENOUGH, ...changes }).problems;
 
-const read = (changes: Variables = {}) => readEnvironment({ ...ENOUGH, ...changes });
+/** The settings that suffice, with these changed. */
+function read(changes: Variables = {}) {
+  const { environment, problems } = checkEnvironment({ ...ENOUGH, ...changes });
+  if (environment === undefined) throw new ConfigurationError(problems);
+  return environment;
+}
 
 describe("the settings that suffice", () => {
   test("become one object, defaults filled in", () => {
@@ -294,15 +291,12 @@ describe("what is wrong is told by the setting's name, with what is allowed and 
   });
 
   test("all of them together, each once", () => {
-    const error = (() => {
-      try {
-        readEnvironment({ MLFLOW_TRACKING_TOKEN: "a", MLFLOW_TRACKING_USERNAME: "b", NOTIFY_WEBHOOK_URL: "nowhere" });
-      } catch (caught) {
-        return caught;
-      }
-      return undefined;
-    })();
-    const where = error instanceof ConfigurationError ? error.problems.map((problem) => problem.where) : [];
+    const { problems } = checkEnvironment({
+      MLFLOW_TRACKING_TOKEN: "a",
+      MLFLOW_TRACKING_USERNAME: "b",
+      NOTIFY_WEBHOOK_URL: "nowhere",
+    });
+    const where = problems.map((problem) => problem.where);
     expect(where.toSorted()).toEqual([
       "AZURE_CONTAINER_REGISTRY_ENDPOINT",
       "AZURE_CONTAINER_REGISTRY_NAME",
@@ -315,7 +309,9 @@ describe("what is wrong is told by the setting's name, with what is allowed and 
       "ServiceBusConnection",
       "TablesConnection",
     ]);
-    expect(String(error)).toMatch(/^ConfigurationError: 10 problems in the configuration:\n/);
+    expect(String(new ConfigurationError(problems))).toMatch(
+      /^ConfigurationError: 10 problems in the configuration:\n/,
+    );
   });
 });
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { readEnvironment } from "../../shared/config/environment.ts";
+import { checkEnvironment } from "../../shared/config/environment.ts";
 import { checkLocalSettings } from "../../shared/config/local-settings.ts";
 import { SETTING_NAMES } from "../../shared/config/settings.ts";
 
@@ -17,7 +17,7 @@ describe("the sample", () => {
   });
 
   test("is taken as it is", () => {
-    expect(readEnvironment(checkLocalSettings(SAMPLE)).deliveryPolicy).toBe("delivery.yaml");
+    expect(checkEnvironment(checkLocalSettings(SAMPLE)).environment?.deliveryPolicy).toBe("delivery.yaml");
   });
 });
 
