@@ -6,7 +6,8 @@ import { checkEnvironment, toPolicySettings, type Variables } from "../../shared
 import { ENOUGH } from "./variables.ts";
 
 /** What is wrong with the settings that suffice when these are changed. */
-const problemsWith = (changes: Variables) => checkEnvironment({ ...ENOUGH, ...changes }).problems;
+const problemsWith = (changes: Variables) =>
+  new ConfigurationError(checkEnvironment({ ...ENOUGH, ...changes }).problems).problems;
 
 /** The settings that suffice, with these changed. */
 function read(changes: Variables = {}) {
@@ -291,12 +292,13 @@ describe("what is wrong is told by the setting's name, with what is allowed and 
   });
 
   test("all of them together, each once", () => {
-    const { problems } = checkEnvironment({
+    const found = checkEnvironment({
       MLFLOW_TRACKING_TOKEN: "a",
       MLFLOW_TRACKING_USERNAME: "b",
       NOTIFY_WEBHOOK_URL: "nowhere",
     });
-    const where = problems.map((problem) => problem.where);
+    const error = new ConfigurationError(found.problems);
+    const where = error.problems.map((problem) => problem.where);
     expect(where.toSorted()).toEqual([
       "AZURE_CONTAINER_REGISTRY_ENDPOINT",
       "AZURE_CONTAINER_REGISTRY_NAME",
@@ -309,9 +311,7 @@ describe("what is wrong is told by the setting's name, with what is allowed and 
       "ServiceBusConnection",
       "TablesConnection",
     ]);
-    expect(String(new ConfigurationError(problems))).toMatch(
-      /^ConfigurationError: 10 problems in the configuration:\n/,
-    );
+    expect(String(error)).toMatch(/^ConfigurationError: 10 problems in the configuration:\n/);
   });
 });
 
