@@ -25,6 +25,8 @@ const server = createServer((request, response) => {
     (error: unknown) => response.destroy(error instanceof Error ? error : new Error(String(error))),
   );
 });
+// Nobody is left to stop it once the bench is gone.
+process.stdin.resume().once("close", () => process.exit());
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   if (address !== null && typeof address === "object")

@@ -12,7 +12,7 @@ export interface Child {
 
 const LIMIT_MS = 20_000;
 
-/** Starts the script with nothing in its environment but these variables; rejects with what it said when it ends without a line. */
+/** Starts the script, whose stdin ends with this process, with nothing in its environment but these variables; rejects with what it said when it ends without a line. */
 export async function startChild(
   script: string,
   parameters: readonly string[],
@@ -20,7 +20,7 @@ export async function startChild(
 ): Promise<Child> {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script, ...parameters], {
     env: { ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;

@@ -1,5 +1,5 @@
 import { MODEL } from "../demo/models.ts";
-import { DEMO_POLICY } from "../demo/run-demo.ts";
+import { aborted, DEMO_POLICY } from "../demo/run-demo.ts";
 import { NAMESPACE, TARGET } from "../demo/scene.ts";
 import { createMlflowClient } from "../mlflow/client.ts";
 import { type Stack, startStack } from "../stack/stack.ts";
@@ -20,6 +20,8 @@ export interface BenchOptions {
   /** Where calls and seconds went. */
   verbose: boolean;
   print: (line: string) => void;
+  /** Breaks the run off; the stack is stopped all the same. */
+  signal: AbortSignal;
 }
 
 /** How often and how much, by the length of the run. */
@@ -31,13 +33,15 @@ const SHORT: Sizes = { promotions: 1, loads: 3, ignored: 3_000, accepted: 300 };
 const FULL: Sizes = { promotions: 5, loads: 11, ignored: 20_000, accepted: 1_500 };
 
 /** Measures the built app on the embedded stack; true unless something could not be measured. Nothing is asserted on time. */
-export async function runBench({ short, verbose, print }: BenchOptions): Promise<boolean> {
+export async function runBench({ short, verbose, print, signal }: BenchOptions): Promise<boolean> {
   const sizes = short ? SHORT : FULL;
   let measured = true;
   const section = async (title: string, measure: () => Promise<readonly Row[]>) => {
     try {
-      for (const line of formatSection(title, await measure(), verbose)) print(line);
+      const rows = await Promise.race([measure(), aborted(signal)]);
+      for (const line of formatSection(title, rows, verbose)) print(line);
     } catch (error) {
+      signal.throwIfAborted();
       measured = false;
       print(`${title}\n  could not be measured: ${error instanceof Error ? error.message : String(error)}\n`);
     }

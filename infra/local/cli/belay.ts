@@ -26,11 +26,19 @@ const INTERRUPTED = 130;
 export async function main(parameters: readonly string[]): Promise<void> {
   const interruption = new AbortController();
   try {
-    if (parameters[0] === "bench") return await bench(parameters.slice(1));
+    const stopWell = () => {
+      // From here on: whatever has been started by then is stopped again.
+      for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interruption.abort());
+    };
+    if (parameters[0] === "bench") {
+      const options = readBenchParameters(parameters.slice(1));
+      stopWell();
+      process.exitCode = (await runBench({ ...options, print, signal: interruption.signal })) ? 0 : 1;
+      return;
+    }
     const { command, story, peers } = readParameters(parameters);
     await checkPeers(peers);
-    // From here on: whatever has been started by then is stopped again.
-    for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interruption.abort());
+    stopWell();
     if (command === "demo") await demo(story, peers, interruption.signal);
     else await start(peers, interruption.signal);
   } catch (error) {
@@ -46,7 +54,7 @@ function parse(parameters: readonly string[]) {
     const options = { mlflow: { type: "string" }, kubeconfig: { type: "string" } } as const;
     return parseArgs({ args: [...parameters], allowPositionals: true, options });
   } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message.split(".")[0] : error}.\n${USAGE}`);
+    throw refusal(error);
   }
 }
 
@@ -63,12 +71,18 @@ function readParameters(parameters: readonly string[]) {
   return { command, story, peers };
 }
 
-async function bench(parameters: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...parameters],
-    options: { short: { type: "boolean", default: false }, verbose: { type: "boolean", default: false } },
-  });
-  process.exitCode = (await runBench({ ...values, print })) ? 0 : 1;
+function readBenchParameters(parameters: readonly string[]) {
+  try {
+    const flag = { type: "boolean", default: false } as const;
+    return parseArgs({ args: [...parameters], options: { short: flag, verbose: flag } }).values;
+  } catch (error) {
+    throw refusal(error);
+  }
+}
+
+/** What is wrong with the command line, and what it may be. */
+function refusal(error: unknown): Error {
+  return new Error(`${error instanceof Error ? error.message.split(".")[0] : error}.\n${USAGE}`);
 }
 
 /** Characters of a line. */
