@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { NotifierName } from "../domain/policy.ts";
 import type { ConfigurationProblem } from "./configuration-error.ts";
 import { describeFound } from "./found.ts";

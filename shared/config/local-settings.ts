@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigurationError, type ConfigurationProblem } from "./configuration-error.ts";
 import { describeFound } from "./found.ts";
 import { nearest } from "./nearest.ts";

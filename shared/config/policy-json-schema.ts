@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { policyFile } from "./policy-schema.ts";
 
 /** The JSON Schema of the delivery policy as text: what editors complete and check it by. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ConfigurationProblem } from "./configuration-error.ts";
 import { carriesCredentials, describeFound } from "./found.ts";
 import { nearest } from "./nearest.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Gate, NOTIFIER_NAMES, STRATEGY_NAMES } from "../domain/policy.ts";
 import type { Pointer } from "../domain/promotion.ts";
 import {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DURATION, parseDuration, parseSize, SIZE } from "./quantities.ts";
 
 /** Starts what is allowed where a duration stands; a bare number gets its own remedy. */

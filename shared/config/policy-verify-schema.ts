@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { duration, list, number, urlPath, wholeNumber } from "./policy-values.ts";
 
 const health = z.strictObject({

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Document, LineCounter, parseAllDocuments } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { InvalidManifestError, type KubernetesObject } from "../domain/release.ts";
 
 const kubernetesObject: z.ZodType<KubernetesObject> = z.looseObject({

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Secret } from "./secret.ts";
 
 /** What the host leaves in a setting whose Key Vault reference it could not read. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { sha256 } from "../domain/digest.ts";
 import { PermanentError, TransientError } from "../domain/errors.ts";
 import type { MessageBus } from "../ports/message-bus.ts";

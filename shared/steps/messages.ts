@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { NotifyMessage, PruneMessage, StepMessage } from "../domain/owed.ts";
 import { NOTIFIER_NAMES } from "../domain/policy.ts";
 import type { Promotion } from "../domain/promotion.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Names in a registry may be anything at all, but not of any length. */
 const name = z.string().min(1).max(2_000);

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ContainerRegistryManagementClient } from "@azure/arm-containerregistry";
-import { z } from "zod";
+import * as z from "zod";
 import { PermanentError } from "../../domain/errors.ts";
 import type { BuildState, ImageBuilder } from "../../ports/image-builder.ts";
 import { ARM_CALL_MS, isArmMissing } from "../azure/resource-manager.ts";

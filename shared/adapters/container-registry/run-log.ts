@@ -1,5 +1,5 @@
 import type { ContainerRegistryManagementClient } from "@azure/arm-containerregistry";
-import { z } from "zod";
+import * as z from "zod";
 import { ARM_CALL_MS } from "../azure/resource-manager.ts";
 import { within } from "../azure/within.ts";
 import { boundedFetch } from "../http/bounded-fetch.ts";

@@ -1,5 +1,5 @@
 import type { DockerBuildRequest, PlatformProperties } from "@azure/arm-containerregistry";
-import { z } from "zod";
+import * as z from "zod";
 import { PermanentError } from "../../domain/errors.ts";
 import type { BuildRequest } from "../../ports/image-builder.ts";
 

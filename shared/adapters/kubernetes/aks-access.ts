@@ -1,5 +1,5 @@
 import { parse as parseYaml } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { PermanentError } from "../../domain/errors.ts";
 import {
   ARM_CALL_MS,

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ForeignChangeError, PermanentError, TransientError } from "../../domain/errors.ts";
 import type { KubeAnswer } from "./kube-http.ts";
 

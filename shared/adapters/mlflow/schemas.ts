@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const tags = z.array(z.object({ key: z.string(), value: z.string().default("") })).default([]);
 
