@@ -62,11 +62,9 @@ export async function applyChange(cluster: Cluster, change: Change, signal: Abor
   for (const [index, object] of change.fixed.entries()) await applyFixed(cluster, object, seen[index], change, signal);
 }
 
-/** Immutable objects: there or not there. One that an older release left is stamped, so that pruning leaves it. */
-async function applyHashed(cluster: Cluster, object: KubernetesObject, change: Change, signal: AbortSignal) {
-  const seen = await cluster.read(object, signal);
-  if (seen?.token?.generation === change.token.generation) return;
-  await applyFixed(cluster, object, seen, { ...change, formerly: undefined }, signal);
+/** Immutable objects are most often new. One that an older release left is stamped, so that pruning leaves it. */
+function applyHashed(cluster: Cluster, object: KubernetesObject, change: Change, signal: AbortSignal): Promise<void> {
+  return applyFixed(cluster, object, undefined, { ...change, formerly: undefined }, signal);
 }
 
 async function applyFixed(

@@ -1,6 +1,6 @@
 import { failed, type Problem } from "../domain/problem.ts";
 import type { Release } from "../domain/release.ts";
-import { type Death, proofOfDeath, rolloutStatus } from "../domain/rollout-status.ts";
+import { type Death, proofOfDeath, type RolloutStatus, rolloutStatus } from "../domain/rollout-status.ts";
 import type { Cluster } from "../ports/cluster.ts";
 
 export type RolloutLook =
@@ -11,19 +11,16 @@ export type RolloutLook =
 /** Lines of a dead container that are kept. */
 const LAST_LINES = 100;
 
-/** One look at a rollout: dead pods decide at once, then kubectl's rules. */
+/** One look at a rollout by kubectl's rules; while it is not done, a dead pod decides at once. */
 export async function lookAtRollout(cluster: Cluster, release: Release, signal: AbortSignal): Promise<RolloutLook> {
-  const [workload, pods] = await Promise.all([
-    cluster.workload(release.workload, signal),
-    cluster.pods(release.template, signal),
-  ]);
-  const death = proofOfDeath(pods);
-  if (death !== undefined) return { kind: "failed", problem: await explainDeath(cluster, death, signal) };
-  if (workload === undefined) return { kind: "waiting", found: `the workload ${release.workload} is not there` };
-  const status = rolloutStatus(workload);
-  return status.kind === "done"
-    ? { kind: "done", found: `${workload.availableReplicas} new pods are available` }
-    : status;
+  const workload = await cluster.workload(release.workload, signal);
+  const status: RolloutStatus =
+    workload === undefined
+      ? { kind: "waiting", found: `the workload ${release.workload} is not there` }
+      : rolloutStatus(workload);
+  if (status.kind === "done") return { kind: "done", found: `${workload?.availableReplicas} new pods are available` };
+  const death = proofOfDeath(await cluster.pods(release.template, signal));
+  return death === undefined ? status : { kind: "failed", problem: await explainDeath(cluster, death, signal) };
 }
 
 /** A death as a problem, with the dead container's last lines; lines that cannot be read are said so. */
