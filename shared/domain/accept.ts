@@ -68,6 +68,8 @@ export function accept(wish: Wish, now: number): Decision {
 function repeatOf({ target, wanted, promotion, policyId }: Wish, model: ModelVersion): Deployment | undefined {
   if (target.wanted === undefined || wanted === undefined) return undefined;
   if (!sameModel(target.wanted.model, model) || target.wanted.policyId !== policyId) return undefined;
+  // The clock that signs wishes may be ahead of the table's: a wish is never newer than its own ending.
+  if (promotion.id === wanted.promotion.id) return wanted;
   return hasEnded(wanted) && promotion.wishedAt > wanted.endedAt ? undefined : wanted;
 }
 

@@ -105,7 +105,12 @@ function judge(deployment: Running, outcome: Outcome, now: number): Verdict {
       const errors = transientErrors + 1;
       if (!outcome.transient || errors > PIPELINE[deployment.step].errorsBorne || now >= deployment.deadline)
         return { kind: "failure", problem: outcome.problem };
-      return { kind: "again", afterSeconds: outcome.retryAfterSeconds ?? retryDelay(errors), transientErrors: errors };
+      // A short Retry-After must not use up all errors within seconds.
+      return {
+        kind: "again",
+        afterSeconds: Math.max(outcome.retryAfterSeconds ?? 0, retryDelay(errors)),
+        transientErrors: errors,
+      };
     }
     case "running":
       if (now >= deployment.deadline)

@@ -88,8 +88,13 @@ describe("a repeat", () => {
     },
     {
       name: "is not a wish signed after the ending: it is new",
-      given: { wanted: ended, promotion: promotion({ wishedAt: NOW + 1 }) },
+      given: { wanted: ended, promotion: promotion({ id: "another", wishedAt: NOW + 1 }) },
       repeats: false,
+    },
+    {
+      name: "is the very wish that has ended, whatever its clock says",
+      given: { wanted: ended, promotion: promotion({ wishedAt: NOW + 120_000 }) },
+      repeats: true,
     },
     {
       name: "is a wish signed later while the deployment is under way",

@@ -252,8 +252,8 @@ describe("a gap in which nobody visited", () => {
 });
 
 describe("transient errors", () => {
-  it.each(STEPS)("five of them are borne by %s", (step) => {
-    let deployment: Deployment = running({ step });
+  it.each(STEPS)("as many as its row says are borne by %s, further and further apart", (step) => {
+    let deployment: Deployment = running({ step, deadline: NOW + 600_000 });
     const delays: number[] = [];
     for (let error = 1; error <= PIPELINE[step].errorsBorne; error++) {
       if (deployment.phase !== "Running") throw new Error(`ended at error ${error}`);
@@ -261,8 +261,9 @@ describe("transient errors", () => {
       deployment = advance(deployment, target(), undefined, found.transient(), RULES, now).deployment;
       if (deployment.phase === "Running") delays.push((deployment.resumeAt - now) / 1000);
     }
-    expect(deployment).toMatchObject({ step, transientErrors: 5 });
-    expect(delays).toEqual([5, 10, 20, 40, 80]);
+    expect(deployment).toMatchObject({ step, transientErrors: PIPELINE[step].errorsBorne });
+    const last = step === "rollback" ? [120, 120, 120, 85] : [];
+    expect(delays).toEqual([5, 10, 20, 40, 80, ...last]);
   });
 
   it.each([
@@ -272,9 +273,10 @@ describe("transient errors", () => {
       from: { step: "rollout", work: BEGUN },
       leads: "rollback",
     },
-    { name: "the sixth fails a rollback", from: { step: "rollback", work: BEGUN }, leads: "RollbackFailed" },
+    { name: "the tenth fails a rollback", from: { step: "rollback", work: BEGUN }, leads: "RollbackFailed" },
   ] as const)("$name", ({ from, leads }) => {
-    expect(next(lead({ ...from, transientErrors: 5 }, found.transient()).deployment)).toBe(leads);
+    const { errorsBorne } = PIPELINE[from.step];
+    expect(next(lead({ ...from, transientErrors: errorsBorne }, found.transient()).deployment)).toBe(leads);
   });
 
   it("are not forgotten when a visit in between found something", () => {
@@ -283,6 +285,11 @@ describe("transient errors", () => {
 
   it("are tried again when the other side asked for it", () => {
     expect(lead({}, found.transient(17)).deployment).toMatchObject({ resumeAt: NOW + 17_000 });
+  });
+
+  it("are not tried again sooner than usual, whatever the other side asked for", () => {
+    const { deployment } = lead({ transientErrors: 3 }, found.transient(0));
+    expect(deployment).toMatchObject({ resumeAt: NOW + 40_000 });
   });
 });
 
