@@ -21,7 +21,8 @@ export interface StoreChange {
 export interface BuildRecord {
   key: string;
   attempt: number;
-  sourcePath: string;
+  /** Absent: the context is to be uploaded anew for this attempt. */
+  sourcePath?: string;
   /** `repository@sha256:…`, once built. */
   digest?: string;
 }

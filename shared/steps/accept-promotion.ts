@@ -1,6 +1,7 @@
 import { accept, type Decision } from "../domain/accept.ts";
 import { type Deployment, deploymentId } from "../domain/deployment.ts";
 import { canonicalJson, sha256 } from "../domain/digest.ts";
+import { PermanentError, TransientError } from "../domain/errors.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { describePointer, type Promotion, samePointer } from "../domain/promotion.ts";
 import { newTarget } from "../domain/target.ts";
@@ -28,13 +29,19 @@ const MAX_RACES = 8;
 /**
  * Accepts a promotion on every target that follows its model and pointer.
  * @throws TransientError when registry, table or bus do not answer: a registry that cannot be read is not assumed.
+ * PermanentError when all that is left are targets that cannot take it.
  */
 export function createAcceptPromotion(dependencies: AcceptDependencies): AcceptPromotion {
   return async (promotion) => {
     const following = dependencies.policies.filter((policy) => follows(policy, promotion));
     if (following.length === 0)
       dependencies.log("info", "promotion.unfollowed", { promotion: promotion.id, model: promotion.model });
-    for (const policy of following) await acceptOn(dependencies, policy, promotion);
+    const errors: unknown[] = [];
+    for (const policy of following)
+      await acceptOn(dependencies, policy, promotion).catch((error: unknown) => errors.push(error));
+    // One target's trouble keeps no other waiting; while any may still be helped, the message is tried again.
+    const worst = errors.find((error) => !(error instanceof PermanentError)) ?? errors[0];
+    if (worst !== undefined) throw worst;
   };
 }
 
@@ -65,7 +72,7 @@ async function attempt(
     read(target.active),
     read(target.waiting),
   ]);
-  const found = await registry.resolve(promotion.model, promotion.pointer, signal);
+  const found = await registry.resolve(promotion.model, promotion.pointer, signal).catch(waitForAccess);
   const content = canonicalJson(policy);
   const decision = accept(
     {
@@ -84,6 +91,11 @@ async function attempt(
   await store.putBundle(policy.target, "policy", sha256(content), content);
   await store.hintListed(policy.target, decision.accepted.generation, now);
   return commit(dependencies, decision, record?.etag, [active, waiting], now);
+}
+
+/** Nobody is told of a promotion that was set aside, so one waits for whoever mends the registry's access. */
+function waitForAccess(error: unknown): never {
+  throw error instanceof PermanentError ? new TransientError(error.code, error.message, { cause: error }) : error;
 }
 
 async function repeat(

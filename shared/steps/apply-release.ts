@@ -1,6 +1,6 @@
 import { FencedError, ForeignChangeError, TransientError } from "../domain/errors.ts";
 import { fence } from "../domain/fence.ts";
-import { ANNOTATIONS, type KubernetesObject } from "../domain/release.ts";
+import { ANNOTATIONS, type KubernetesObject, LABELS } from "../domain/release.ts";
 import { formatToken, type Token } from "../domain/token.ts";
 import type { Cluster, ObservedObject } from "../ports/cluster.ts";
 
@@ -37,6 +37,8 @@ export async function checkFences(
 
 function checkFence(object: KubernetesObject, seen: ObservedObject, change: Pick<Change, "token" | "formerly">): void {
   const name = `${object.kind} ${object.metadata.name}`;
+  if (seen.labels[LABELS.target] !== object.metadata.labels?.[LABELS.target])
+    throw new ForeignChangeError(`${name} is there, but it is not this target's.`);
   switch (fence(seen.token, change.token, change.formerly)) {
     case "open":
       return;

@@ -1,11 +1,12 @@
 import type { BuildWork } from "../domain/deployment.ts";
 import { canonicalJson, sha256, slug } from "../domain/digest.ts";
+import { TransientError } from "../domain/errors.ts";
 import { describeModel, identityKey } from "../domain/model.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { errored, failed } from "../domain/problem.ts";
 import { InvalidManifestError, type KubernetesObject, renderRelease } from "../domain/release.ts";
-import type { DeploymentStore } from "../ports/deployment-store.ts";
+import type { BuildRecord, DeploymentStore, Versioned } from "../ports/deployment-store.ts";
 import type { BuildState, ImageBuilder } from "../ports/image-builder.ts";
 import type { ImageRegistry } from "../ports/image-registry.ts";
 import type { ModelRegistry } from "../ports/model-registry.ts";
@@ -65,7 +66,8 @@ async function prepare(
   const { store, images } = dependencies;
   const built = await images.digestOf(names.repository, names.tag, visiting.signal);
   if (built !== undefined) return render(dependencies, visiting, names, built, "the image was built before");
-  const known = (await store.readBuild(names.key))?.value ?? (await upload(dependencies, visiting, template, names));
+  const found = await store.readBuild(names.key);
+  const known = hasSource(found?.value) ? found.value : await upload(dependencies, visiting, template, names, found);
   if ("result" in known) return known;
   const work: BuildWork = {
     key: names.key,
@@ -82,12 +84,19 @@ async function prepare(
   };
 }
 
+type Sourced = BuildRecord & Required<Pick<BuildRecord, "sourcePath">>;
+
+function hasSource(record: BuildRecord | undefined): record is Sourced {
+  return record?.sourcePath !== undefined;
+}
+
 /** Uploads the context and records its path; where another worker was first, its path is taken. */
 async function upload(
   { store, registry, builder }: BuildDependencies,
   { deployment, policy, signal }: Visiting,
   template: SourceTemplate,
   { key }: Names,
+  known: Versioned<BuildRecord> | undefined,
 ) {
   const version = deployment.model;
   const artifacts = await registry.listArtifacts(version, signal);
@@ -100,9 +109,11 @@ async function upload(
     await openContext(registry, { template, version, artifacts }, signal),
     signal,
   );
-  const record = { key, attempt: 1, sourcePath };
-  if ((await store.saveBuild(record)) === "saved") return record;
-  return (await store.readBuild(key))?.value ?? record;
+  const record = { key, attempt: known?.value.attempt ?? 1, sourcePath };
+  if ((await store.saveBuild(record, known?.etag)) === "saved") return record;
+  const first = (await store.readBuild(key))?.value;
+  if (hasSource(first)) return first;
+  throw new TransientError("build-service", "Another deployment's build of the same image failed meanwhile.");
 }
 
 /** 5 to 50 characters of a-z, 0-9 and dash; a failed task run never runs again, so each attempt has its own. */
@@ -140,8 +151,8 @@ async function lookOrStart(
       return finish(dependencies, visiting, names, withLog(work, state.logLink), state.digest);
     case "failed":
       return state.cause === "broken"
-        ? broken(dependencies, names, withLog(work, state.logLink), state)
-        : nextAttempt(withLog(work, state.logLink), `build ${work.taskRun}: ${state.message}`);
+        ? broken(dependencies, withLog(work, state.logLink), state)
+        : nextAttempt(dependencies, withLog(work, state.logLink), `build ${work.taskRun}: ${state.message}`);
     default:
       return state satisfies never;
   }
@@ -177,20 +188,17 @@ async function finish(
   const { images } = dependencies;
   const digest = reported ?? (await images.digestOf(names.repository, names.tag, visiting.signal));
   if (digest === undefined || !(await images.exists(names.repository, digest, visiting.signal)))
-    return nextAttempt(work, `build ${work.taskRun} succeeded, but its image is not in the registry`);
+    return nextAttempt(dependencies, work, `build ${work.taskRun} succeeded, but its image is not in the registry`);
   return render(dependencies, visiting, names, digest, `built by ${work.taskRun}`, work);
 }
 
 /** The model's files or its Dockerfile are broken. A later wish for the same key builds under the next attempt. */
 async function broken(
-  { store }: BuildDependencies,
-  { key }: Names,
+  dependencies: BuildDependencies,
   work: Started,
   state: Extract<BuildState, { kind: "failed" }>,
 ): Promise<Outcome> {
-  const known = await store.readBuild(key);
-  if (known !== undefined && known.value.attempt === work.attempt)
-    await store.saveBuild({ ...known.value, attempt: work.attempt + 1 }, known.etag);
+  await moveOn(dependencies, work);
   const message = `Build ${work.taskRun} failed: ${state.message}`;
   return {
     result: "failed",
@@ -201,15 +209,17 @@ async function broken(
 }
 
 /** The builder, not the build, is at fault: tried again under the next attempt's name. */
-function nextAttempt(work: Started, found: string): Outcome {
-  const attempt = work.attempt + 1;
-  return {
-    result: "errored",
-    transient: true,
-    problem: errored("build-service", found),
-    found,
-    work: { build: { ...work, attempt, taskRun: taskRunName(work.key, attempt) } },
-  };
+async function nextAttempt(dependencies: BuildDependencies, work: Started, found: string): Promise<Outcome> {
+  await moveOn(dependencies, work);
+  const { taskRun: _taskRun, sourcePath: _sourcePath, ...build } = work;
+  return { result: "errored", transient: true, problem: errored("build-service", found), found, work: { build } };
+}
+
+/** No deployment looks at a failed run again; the next one gets its source anew, for the store keeps none for ever. */
+async function moveOn({ store }: BuildDependencies, { key, attempt }: Started): Promise<void> {
+  const known = await store.readBuild(key);
+  if (known !== undefined && known.value.attempt <= attempt)
+    await store.saveBuild({ key, attempt: attempt + 1 }, known.etag);
 }
 
 async function render(

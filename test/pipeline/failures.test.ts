@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { PermanentError, TransientError } from "../../shared/domain/errors.ts";
+import { policyFor } from "./manifests.ts";
+import { createWorld, type VersionFate } from "./world.ts";
+
+const unreachable = (retryAfterSeconds?: number) =>
+  new TransientError("unreachable", "The API server gave no answer.", { retryAfterSeconds });
+
+describe("an API server that is away", () => {
+  it("for four minutes of a rollback does not end the rollback", async () => {
+    const world = createWorld({ fates: { "2": "crash" } });
+    await world.deploy("1");
+    await world.promote("2");
+    await world.run(undefined, () => world.endings()[1]?.phase === "Running" && atStep(world) === "rollback");
+    const back = world.now() + 240_000;
+    const { read } = world.cluster;
+    world.cluster.read = async (...given) => {
+      if (world.now() < back) throw unreachable();
+      return read(...given);
+    };
+    await world.run();
+    expect(world.endings()[1]).toMatchObject({ phase: "RolledBack", serving: { model: { version: "1" } } });
+  });
+
+  it("and asks to be tried again in a second is not asked six times within seconds", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    await world.promote("2");
+    await world.run(undefined, () => atStep(world) === "verify");
+    const back = world.now() + 60_000;
+    const { pods } = world.cluster;
+    world.cluster.pods = async (...given) => {
+      if (world.now() < back) throw unreachable(1);
+      return pods(...given);
+    };
+    await world.run();
+    expect(world.endings()[1]).toMatchObject({ phase: "Succeeded" });
+  });
+});
+
+describe("a build service that was down", () => {
+  it("keeps no later wish for the same version from being built", async () => {
+    const fates: Record<string, VersionFate> = { "1": "build-service" };
+    const world = createWorld({ fates });
+    await world.deploy("1");
+    delete fates["1"];
+    // The runs that failed stay failed.
+    const dead = new Set(world.builder.builds().map(({ name }) => name));
+    const { look } = world.builder;
+    world.builder.look = async (name, signal) =>
+      dead.has(name) ? { kind: "failed", cause: "service", message: "no agent", lastLines: [] } : look(name, signal);
+    await world.deploy("1");
+    expect(world.endings().map(({ phase }) => phase)).toEqual(["Failed", "Succeeded"]);
+  });
+
+  it("is given the context anew when a source it was given before cannot be fetched any more", async () => {
+    const world = createWorld();
+    const { look } = world.builder;
+    const asked = () => world.builder.builds();
+    world.builder.look = async (name, signal) => {
+      const lost = asked().some((build) => build.name === name && build.sourcePath === "source/1.tar.gz");
+      return lost
+        ? { kind: "failed", cause: "service", message: "failed to download context", lastLines: [] }
+        : look(name, signal);
+    };
+    await world.deploy("1");
+    expect(world.endings()).toMatchObject([{ phase: "Succeeded" }]);
+  });
+});
+
+describe("a wish", () => {
+  it("signed by a clock that is ahead is one wish however often it is delivered", async () => {
+    const world = createWorld({ fates: { "1": "build-broken" } });
+    const message = await world.promote("1", world.now() + 120_000);
+    await world.run();
+    await world.handOver(world.spawn(), message);
+    await world.run();
+    expect(world.endings()).toHaveLength(1);
+  });
+
+  it("reaches every target that can take it when another cannot", async () => {
+    const world = createWorld();
+    world.policies.unshift(policyFor({ target: "broken", workload: "broken" }));
+    const { readTarget } = world.store;
+    world.store.readTarget = async (target) => {
+      if (target === "broken") throw new PermanentError("bad-answer", "A row of the table cannot be read.");
+      return readTarget(target);
+    };
+    await world.deploy("1");
+    expect(world.endings()).toMatchObject([{ target: "churn", phase: "Succeeded" }]);
+    expect(world.bus.poisoned()).toMatchObject([
+      { queue: "promotions", reason: expect.stringContaining("cannot be read") },
+    ]);
+  });
+
+  it("outlives a registry that refuses Belay until a person has mended its access", async () => {
+    const world = createWorld();
+    const mended = world.now() + 3_600_000;
+    const { resolve } = world.registry;
+    world.registry.resolve = async (...given) => {
+      if (world.now() < mended) throw new PermanentError("access-denied", "MLflow answered 401.");
+      return resolve(...given);
+    };
+    await world.deploy("1");
+    expect(world.endings()).toMatchObject([{ phase: "Succeeded" }]);
+    expect(world.bus.poisoned()).toEqual([]);
+  });
+});
+
+describe("a workload", () => {
+  it("that another target runs is not taken over", async () => {
+    const world = createWorld({ policy: { target: "other" } });
+    await world.deploy("1");
+    const image = world.cluster.serving();
+    world.policies.splice(0, 1, policyFor());
+    await world.deploy("2");
+    expect(world.endings()[1]).toMatchObject({ target: "churn", phase: "Failed", problem: { code: "foreign-change" } });
+    expect(world.cluster.serving()).toBe(image);
+  });
+});
+
+/** The step of the newest deployment, while it runs. */
+function atStep(world: ReturnType<typeof createWorld>): string | undefined {
+  const newest = world.endings().at(-1);
+  return newest?.phase === "Running" ? newest.step : undefined;
+}
