@@ -23,6 +23,6 @@ export function createDeployments(app: App) {
 
 function readLimit(text: string | null): number | undefined {
   if (text === null) return 20;
-  const limit = Number(text);
-  return Number.isInteger(limit) && limit >= 1 && limit <= 100 ? limit : undefined;
+  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  return limit >= 1 && limit <= 100 ? limit : undefined;
 }

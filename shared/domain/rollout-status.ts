@@ -51,7 +51,7 @@ export function rolloutStatus(workload: WorkloadStatus): RolloutStatus {
   if (updatedReplicas < specReplicas)
     return { kind: "waiting", found: `${updatedReplicas} of ${specReplicas} new pods are there` };
   if (replicas > updatedReplicas)
-    return { kind: "waiting", found: `${replicas - updatedReplicas} old pods are still terminating` };
+    return { kind: "waiting", found: `old pods still terminating: ${replicas - updatedReplicas}` };
   if (availableReplicas < updatedReplicas)
     return { kind: "waiting", found: `${availableReplicas} of ${updatedReplicas} new pods are available` };
   return { kind: "done" };

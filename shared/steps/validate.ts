@@ -74,7 +74,7 @@ async function sampleProblem(
 }
 
 function describe({ gate, value, threshold }: GateVerdict): string {
-  return `${gate} is ${value} (${threshold})`;
+  return `${gate} is ${value} (must be ${threshold})`;
 }
 
 function reject(problem: Problem): Outcome {

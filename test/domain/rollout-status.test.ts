@@ -33,7 +33,7 @@ describe("a rollout, by kubectl's rules in kubectl's order,", () => {
     {
       name: "waits for old pods to terminate before it asks for availability",
       status: workload({ replicas: 5, availableReplicas: 0 }),
-      found: "2 old pods are still terminating",
+      found: "old pods still terminating: 2",
     },
     {
       name: "waits for new pods to be available",

@@ -86,11 +86,10 @@ async function start(options: StandInsOptions, onClose: OnClose, close: () => Pr
   });
   const identity = createIdentityEndpoint({ log });
   const images = createContainerRegistry({ tls, acceptAadToken: (token) => identity.isIssued(token) });
-  await Promise.all([tables.listen(), bus.listen(), identity.listen(), images.listen()]);
-  onClose(() => tables.close());
-  onClose(() => bus.close());
-  onClose(() => identity.close());
-  onClose(() => images.close());
+  for (const peer of [tables, bus, identity, images]) {
+    await peer.listen();
+    onClose(() => peer.close());
+  }
   const tableCounter = createTableCounter(tables.connectionString);
   await tableCounter.listen();
   onClose(() => tableCounter.close());
