@@ -170,6 +170,7 @@ function succeed(deployment: Running, target: Target, waiting: Waiting | undefin
     image: release.image,
     model: identityOf(deployment.model),
     generation: deployment.generation,
+    policyId: deployment.policyId,
   };
   const ended = endSuccessfully(deployment, stable, now);
   return afterEnding(ended, target, waiting, false, now);

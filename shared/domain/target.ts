@@ -9,6 +9,8 @@ export interface StableRelease {
   image: string;
   /** The generation that proved it. */
   generation: number;
+  /** The policy it was proven by, and is verified by after a rollback. */
+  policyId: string;
 }
 
 /** What the target should run, as the last promotion said. */

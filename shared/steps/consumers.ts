@@ -9,6 +9,7 @@ import { notifyMessage, promotionMessage, rollbackMessage, stepMessage } from ".
 import { createNotify } from "./notify.ts";
 import { createPrune } from "./prune.ts";
 import { createRunStep } from "./run-step.ts";
+import type { ReadPolicy } from "./step.ts";
 
 export type PipelineDependencies = StepDependencies &
   AcceptDependencies &
@@ -22,7 +23,7 @@ export type Consumer = (body: unknown, messageId: string) => Promise<void>;
 /** What each queue's function hands its messages to. */
 export function createConsumers(dependencies: PipelineDependencies): Readonly<Record<QueueName, Consumer>> {
   const readPolicy = createPolicyReader(dependencies);
-  const runStep = createRunStep({ ...dependencies, readPolicy, steps: createSteps(dependencies) });
+  const runStep = createRunStep({ ...dependencies, readPolicy, steps: createSteps({ ...dependencies, readPolicy }) });
   const prune = createPrune({ ...dependencies, readPolicy });
   const step = (queue: Step) => createConsumer(dependencies, queue, stepMessage, runStep);
   return {
@@ -39,9 +40,9 @@ export function createConsumers(dependencies: PipelineDependencies): Readonly<Re
 }
 
 /** Policies by id; they are content-addressed, so one read is enough for the life of a worker. */
-function createPolicyReader({ store }: PipelineDependencies) {
+function createPolicyReader({ store }: PipelineDependencies): ReadPolicy {
   const known = new Map<string, TargetPolicy>();
-  return async (target: string, policyId: string): Promise<TargetPolicy> => {
+  return async (target, policyId) => {
     const cached = known.get(policyId);
     if (cached !== undefined) return cached;
     const text = await store.readBundle(target, "policy", policyId);

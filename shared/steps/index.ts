@@ -3,14 +3,16 @@ import type { OpenCluster } from "../ports/cluster.ts";
 import { type BuildDependencies, createBuild } from "./build.ts";
 import { createRollback } from "./rollback.ts";
 import { createRollout } from "./rollout.ts";
-import type { StepHandler } from "./step.ts";
+import type { ReadPolicy, StepHandler } from "./step.ts";
 import { createValidate } from "./validate.ts";
 import { createVerify } from "./verify.ts";
 
 export type StepDependencies = BuildDependencies & { openCluster: OpenCluster };
 
 /** One handler a step; the compiler says when one is missing. */
-export function createSteps(dependencies: StepDependencies): Readonly<Record<Step, StepHandler>> {
+export function createSteps(
+  dependencies: StepDependencies & { readPolicy: ReadPolicy },
+): Readonly<Record<Step, StepHandler>> {
   return {
     validate: createValidate(dependencies),
     build: createBuild(dependencies),

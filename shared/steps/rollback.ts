@@ -11,7 +11,7 @@ import {
 import type { ClusterAccess, OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import { applyChange } from "./apply-release.ts";
-import type { StepHandler, Visiting } from "./step.ts";
+import type { ReadPolicy, StepHandler, Visiting } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 import { lookAtRelease, NOTHING_MEASURED } from "./verify-release.ts";
 import { lookAtRollout } from "./watch-rollout.ts";
@@ -19,12 +19,13 @@ import { lookAtRollout } from "./watch-rollout.ts";
 export interface RollbackDependencies {
   store: DeploymentStore;
   openCluster: OpenCluster;
+  readPolicy: ReadPolicy;
 }
 
 const LOOK_SECONDS = 2;
 
 /** Puts the whole stable release back, waits until it is ready, and verifies it like a rollout. */
-export function createRollback({ store, openCluster }: RollbackDependencies): StepHandler {
+export function createRollback({ store, openCluster, readPolicy }: RollbackDependencies): StepHandler {
   return async (visiting) => {
     const { deployment, target, policy } = visiting;
     const access = await openCluster(policy);
@@ -35,7 +36,9 @@ export function createRollback({ store, openCluster }: RollbackDependencies): St
     const known = deployment.work.rollback ?? { applied: false, ready: false };
     if (!known.applied) return putBack(access, visiting, stable, candidate);
     if (!known.ready) return awaitReady(access, visiting, stable, known);
-    return prove(access, visiting, stable, known);
+    // By its own policy: the candidate's may ask for paths and answers that only the candidate has.
+    const provenBy = await readPolicy(deployment.target, target.stable.policyId);
+    return prove(access, { ...visiting, policy: provenBy }, stable, known);
   };
 }
 
@@ -75,7 +78,10 @@ async function awaitReady(
         work: { rollback: { ...known, ready: true } },
       };
     case "failed":
-      return { result: "failed", problem: look.problem, found: look.problem.message };
+      // Kubernetes' word on the candidate stands until the first stable pod has come up; the deadline is the rollback's own.
+      return look.problem.code === "rollout-stuck"
+        ? { result: "running", resumeAfterSeconds: LOOK_SECONDS, found: look.problem.message }
+        : { result: "failed", problem: look.problem, found: look.problem.message };
     case "waiting":
       return { result: "running", resumeAfterSeconds: LOOK_SECONDS, found: look.found };
     default:

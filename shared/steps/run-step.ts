@@ -1,23 +1,24 @@
 import { advance, startWaiting, type Transition } from "../domain/advance.ts";
 import { type Deployment, hasEnded, type Running, type Waiting } from "../domain/deployment.ts";
+import { PermanentError } from "../domain/errors.ts";
 import { owed, type StepMessage } from "../domain/owed.ts";
 import type { Step } from "../domain/pipeline.ts";
-import type { TargetPolicy } from "../domain/policy.ts";
 import type { Target } from "../domain/target.ts";
 import type { DeploymentStore, Versioned } from "../ports/deployment-store.ts";
 import type { MessageBus } from "../ports/message-bus.ts";
 import type { Log } from "../ports/telemetry.ts";
 import { endedFields, visitOf } from "./history.ts";
-import { rulesOf } from "./rules.ts";
+import { outcomeOfError } from "./outcome-of-error.ts";
+import { RULES_OF_NONE, rulesOf } from "./rules.ts";
 import { type RanVisit, runHandler } from "./run-handler.ts";
 import { sendOwed } from "./send-owed.ts";
-import type { StepHandler } from "./step.ts";
+import type { ReadPolicy, StepHandler } from "./step.ts";
 
 export interface RunStepDependencies {
   store: DeploymentStore;
   bus: MessageBus;
   steps: Readonly<Record<Step, StepHandler>>;
-  readPolicy: (target: string, policyId: string) => Promise<TargetPolicy>;
+  readPolicy: ReadPolicy;
   log: Log;
 }
 
@@ -144,15 +145,24 @@ async function visit(
   ran: Map<number, RanVisit>,
 ): Promise<boolean> {
   const { running, target, now } = loaded;
-  const policy = await dependencies.readPolicy(running.target, running.policyId);
+  const policy = await dependencies.readPolicy(running.target, running.policyId).catch(lost);
   const done =
     ran.get(running.sequence) ??
-    (await runHandler(dependencies, { message, running, target: target.value, policy, now }));
+    (policy instanceof PermanentError
+      ? { outcome: outcomeOfError(policy), durationMs: 0 }
+      : await runHandler(dependencies, { message, running, target: target.value, policy, now }));
   if (done === "stale") return stale(dependencies.log, message, "a later visit has changed the cluster");
   ran.set(running.sequence, done);
   const waiting = await readWaiting(dependencies.store, target.value);
-  const transition = advance(running, target.value, waiting?.value, done.outcome, rulesOf(policy), now);
+  const rules = policy instanceof PermanentError ? RULES_OF_NONE : rulesOf(policy);
+  const transition = advance(running, target.value, waiting?.value, done.outcome, rules, now);
   return save(dependencies, loaded, waiting, transition, done);
+}
+
+/** A policy that cannot be read any more ends the deployment: set aside, its message would leave it standing for ever. */
+function lost(error: unknown): PermanentError {
+  if (error instanceof PermanentError) return error;
+  throw error;
 }
 
 async function readWaiting(store: DeploymentStore, target: Target): Promise<Versioned<Waiting> | undefined> {

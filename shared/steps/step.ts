@@ -17,5 +17,8 @@ export interface Visiting {
   signal: AbortSignal;
 }
 
+/** A policy as it was stored. Errors: TransientError; PermanentError when it cannot be read any more. */
+export type ReadPolicy = (target: string, policyId: string) => Promise<TargetPolicy>;
+
 /** Looks once, acts at most once, and reports. What it throws becomes an `errored` outcome. */
 export type StepHandler = (visiting: Visiting) => Promise<Outcome>;

@@ -76,6 +76,7 @@ export function stable(version = "1", generation = GENERATION - 100): StableRele
     image: `registry/churn@sha256:${version}`,
     model: identity(version),
     generation,
+    policyId: "policy",
   };
 }
 

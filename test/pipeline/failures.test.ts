@@ -119,6 +119,74 @@ describe("a workload", () => {
   });
 });
 
+describe("a rollback", () => {
+  it("is not failed by what the candidate left in the workload's conditions", async () => {
+    const world = createWorld({ fates: { "2": "crash" } });
+    await world.deploy("1");
+    const { workload } = world.cluster;
+    let looks = 0;
+    world.cluster.workload = async (...given) => {
+      const status = await workload(...given);
+      if (status === undefined || atStep(world) !== "rollback" || looks++ > 1) return status;
+      return { ...status, progressing: { reason: "ProgressDeadlineExceeded", message: "the candidate's" } };
+    };
+    await world.deploy("2");
+    expect(world.endings()[1]).toMatchObject({ phase: "RolledBack" });
+  });
+
+  it("has as much time as a rollout where pods take long to start", async () => {
+    const { rollout } = policyFor();
+    const policy = { rollout: { ...rollout, startupSeconds: 1200, timeoutSeconds: 1800 } };
+    const world = createWorld({ fates: { "2": "crash" }, policy });
+    await world.deploy("1");
+    await world.promote("2");
+    await world.run(undefined, () => atStep(world) === "rollback");
+    const up = world.now() + 1_000_000;
+    const { workload } = world.cluster;
+    world.cluster.workload = async (...given) => {
+      const status = await workload(...given);
+      return status === undefined || world.now() >= up ? status : { ...status, updatedReplicas: 0 };
+    };
+    await world.run();
+    expect(world.endings()[1]).toMatchObject({ phase: "RolledBack" });
+  });
+
+  it("verifies the stable release by the policy it was proven with", async () => {
+    const world = createWorld({ fates: { "2": "crash" } });
+    await world.deploy("1");
+    const { getPod } = world.cluster.prober;
+    world.cluster.prober.getPod = async (...given) =>
+      given[2] === "/ready" ? getPod(...given) : { kind: "answer", status: 404, body: "", latencyMs: 1 };
+    const { verify } = policyFor();
+    world.policies.splice(0, 1, policyFor({ verify: { ...verify, health: { ...verify.health, path: "/healthz" } } }));
+    await world.deploy("2");
+    expect(world.endings()[1]).toMatchObject({ phase: "RolledBack" });
+  });
+});
+
+describe("a deployment whose policy cannot be read any more", () => {
+  it("ends, and everybody is told", async () => {
+    const world = createWorld();
+    const { readBundle } = world.store;
+    world.store.readBundle = async (target, kind, id) => (kind === "policy" ? undefined : readBundle(target, kind, id));
+    await world.deploy("1");
+    expect(world.endings()).toMatchObject([{ phase: "Failed", problem: { code: "configuration-wrong" } }]);
+    expect(world.told).toHaveLength(2);
+  });
+
+  it("holds its target when the cluster was changed already", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    await world.promote("2");
+    await world.run(undefined, () => atStep(world) === "verify");
+    const { readBundle } = world.store;
+    world.store.readBundle = async (target, kind, id) => (kind === "policy" ? undefined : readBundle(target, kind, id));
+    await world.run();
+    expect(world.endings()[1]).toMatchObject({ phase: "RollbackFailed", problem: { code: "configuration-wrong" } });
+    expect(world.target()).toMatchObject({ hold: { generation: world.endings()[1]?.generation } });
+  });
+});
+
 /** The step of the newest deployment, while it runs. */
 function atStep(world: ReturnType<typeof createWorld>): string | undefined {
   const newest = world.endings().at(-1);
