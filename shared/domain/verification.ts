@@ -35,11 +35,15 @@ export function measureHealth(answer: ProbeAnswer): { phase: MeasurementPhase; f
   return { phase: "Failed", found: `answered ${answer.status}` };
 }
 
+/** A record keeps every measurement, up to 1,000 on the way there and as many on the way back. */
+const MAX_FOUND = 120;
+
 /** One measurement out of the answers of all new pods: the worst of them. */
 export function combineHealth(at: number, answers: readonly { pod: string; answer: ProbeAnswer }[]): HealthMeasurement {
   const found = answers.map(({ pod, answer }) => ({ pod, ...measureHealth(answer) }));
   const bad = found.find(({ phase }) => phase === "Failed") ?? found.find(({ phase }) => phase === "Error");
-  if (bad !== undefined) return { at, phase: bad.phase, pods: found.length, found: `${bad.pod} ${bad.found}` };
+  if (bad !== undefined)
+    return { at, phase: bad.phase, pods: found.length, found: `${bad.pod} ${bad.found}`.slice(0, MAX_FOUND) };
   if (found.length === 0) return { at, phase: "Error", pods: 0, found: "no pod of this release is there" };
   return { at, phase: "Successful", pods: found.length, found: `${found.length} of ${found.length} pods healthy` };
 }

@@ -79,7 +79,11 @@ describe("a repeat", () => {
   const ended = succeeded({ endedAt: NOW });
 
   it.each<{ name: string; given: Partial<Wish>; repeats: boolean }>([
-    { name: "is a wish for what the target wants and is working on", given: { wanted: running() }, repeats: true },
+    {
+      name: "is a wish for what the target wants and is working on",
+      given: { wanted: running(), promotion: promotion({ id: "another", wishedAt: NOW + 1 }) },
+      repeats: true,
+    },
     { name: "is a wish for what waits", given: { wanted: waiting({ model: model() }) }, repeats: true },
     {
       name: "is an older wish for what has ended",

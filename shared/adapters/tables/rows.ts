@@ -7,8 +7,8 @@ export const SCHEMA = 1;
 /** A string property ends at 32,768 characters and a binary one at 64 KiB. */
 const CHUNK_CHARACTERS = 32_000;
 const CHUNK_BYTES = 64_000;
-/** An entity ends at 1 MiB; a bundle at half of that, compressed. */
-const MAX_TEXT = 400_000;
+/** An entity ends at 1 MiB, where a character counts two bytes; a bundle at half of that, compressed. */
+const MAX_TEXT = 480_000;
 const MAX_BUNDLE_BYTES = 512 * 1024;
 
 /** A record as JSON, cut into properties `json0`, `json1`, …: a row holds more text than one property does. */
@@ -17,9 +17,18 @@ export function textProperties(value: unknown): Record<string, unknown> {
   if (text.length > MAX_TEXT)
     throw new PermanentError("unexpected", `A record of ${text.length} characters does not fit a table row.`);
   const properties: Record<string, unknown> = { schema: SCHEMA };
-  for (let at = 0; at < text.length; at += CHUNK_CHARACTERS)
-    properties[`json${at / CHUNK_CHARACTERS}`] = text.slice(at, at + CHUNK_CHARACTERS);
+  for (let at = 0, chunk = 0; at < text.length; chunk++) {
+    const end = endOfChunk(text, at);
+    properties[`json${chunk}`] = text.slice(at, end);
+    at = end;
+  }
   return properties;
+}
+
+/** Half a character is no text: the service would refuse or replace it. */
+function endOfChunk(text: string, at: number): number {
+  const end = at + CHUNK_CHARACTERS;
+  return /[\ud800-\udbff]/.test(text.charAt(end - 1)) ? end - 1 : end;
 }
 
 /**
