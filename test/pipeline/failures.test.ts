@@ -187,6 +187,61 @@ describe("a deployment whose policy cannot be read any more", () => {
   });
 });
 
+describe("a step message", () => {
+  it("that comes before its time makes no visit, and comes again at it", async () => {
+    const world = createWorld();
+    await world.promote("1");
+    await world.run(undefined, () => (resumeAt(world) ?? 0) > world.now() + 1_500);
+    const before = world.endings()[0];
+    const looks = world.store.visits().length;
+    if (before?.phase !== "Running") throw new Error("it has ended");
+    const { target, generation, sequence } = before;
+    const body = { target, generation, sequence };
+    await world.handOver(world.spawn(), { queue: before.step, id: "early", body });
+    expect(world.store.visits()).toHaveLength(looks);
+    expect(world.bus.sent().at(-1)).toMatchObject({ queue: before.step, body, at: before.resumeAt });
+  });
+});
+
+describe("a deployment that waited", () => {
+  it("starts with the ending it waited for, not with its next look", async () => {
+    const world = createWorld();
+    await world.promote("1");
+    await world.run(undefined, () => world.cluster.changes().length > 0);
+    await world.promote("2");
+    await world.run(undefined, () => world.endings()[0]?.phase === "Succeeded");
+    const { sequence, target, generation } = world.endings()[1] ?? {};
+    expect(world.bus.sent()).toContainEqual(
+      expect.objectContaining({ queue: "validate", at: world.now(), body: { target, generation, sequence } }),
+    );
+  });
+});
+
+describe("the stable image", () => {
+  it("is locked before it is looked for: found first, it could be gone before it is locked", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    const asked: string[] = [];
+    const { lock, exists } = world.images;
+    world.images.lock = async (...given) => {
+      asked.push("lock");
+      return lock(...given);
+    };
+    world.images.exists = async (...given) => {
+      asked.push("exists");
+      return exists(...given);
+    };
+    await world.promote("2");
+    await world.run(undefined, () => atStep(world) === "verify");
+    expect(asked.slice(-2)).toEqual(["lock", "exists"]);
+  });
+});
+
+function resumeAt(world: ReturnType<typeof createWorld>): number | undefined {
+  const newest = world.endings().at(-1);
+  return newest?.phase === "Running" ? newest.resumeAt : undefined;
+}
+
 /** The step of the newest deployment, while it runs. */
 function atStep(world: ReturnType<typeof createWorld>): string | undefined {
   const newest = world.endings().at(-1);
