@@ -12,7 +12,6 @@ const REMEDIES = {
   "build-broken": "Read the build log, correct the model's files or the Dockerfile, and promote a new version.",
   "build-service": "Nothing to do at first: it is tried again. If it stays, look at the container registry's health.",
   "build-too-large": "Make the model smaller, or raise build.maxContext in the delivery policy.",
-  "image-lost": "Restore the image in the container registry, or promote a version that can be built.",
   "stable-lost": "Restore the stable image in the container registry, or promote again once a person has cleared it.",
   "release-invalid": "Correct the base manifests the delivery policy names for this target.",
   "container-dead": "Read the container's last lines, correct the model or its server, and promote a new version.",
@@ -28,7 +27,6 @@ const REMEDIES = {
   unreachable: "Nothing to do at first: it is tried again. If it stays, check the address and the network.",
   "bad-answer": "The other side answered something Belay cannot read: check its version and what stands between.",
   "configuration-wrong": "Correct the setting or the policy entry that the message names.",
-  "rollback-failed": "The target is held. Put it right by hand, then release its hold.",
   unexpected: "This is most likely a defect in Belay: report it with the deployment's history.",
 } as const;
 
