@@ -1,4 +1,5 @@
-import type { Work } from "../domain/deployment.ts";
+import type { Running, Work } from "../domain/deployment.ts";
+import { PermanentError } from "../domain/errors.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import {
   atZero,
@@ -29,17 +30,25 @@ export function createRollback({ store, openCluster, readPolicy }: RollbackDepen
   return async (visiting) => {
     const { deployment, target, policy } = visiting;
     const access = await openCluster(policy);
-    const candidateId = deployment.work.release?.id;
-    const candidate = candidateId === undefined ? undefined : await readRelease(store, deployment.target, candidateId);
-    if (target.stable === undefined) return withoutStable(access, visiting, candidate);
+    if (target.stable === undefined) return withoutStable(access, visiting, await readCandidate(store, deployment));
     const stable = await readRelease(store, deployment.target, target.stable.releaseId);
     const known = deployment.work.rollback ?? { applied: false, ready: false };
-    if (!known.applied) return putBack(access, visiting, stable, candidate);
+    if (!known.applied)
+      return putBack(access, visiting, stable, await readCandidate(store, deployment).catch(withoutCandidate));
     if (!known.ready) return awaitReady(access, visiting, stable, known);
     // By its own policy: the candidate's may ask for paths and answers that only the candidate has.
     const provenBy = await readPolicy(deployment.target, target.stable.policyId);
     return prove(access, { ...visiting, policy: provenBy }, stable, known);
   };
+}
+
+async function readCandidate(store: DeploymentStore, { target, work }: Running): Promise<Release | undefined> {
+  return work.release === undefined ? undefined : readRelease(store, target, work.release.id);
+}
+
+/** A candidate that is lost keeps nobody from putting stable back. */
+function withoutCandidate(error: unknown): undefined {
+  if (!(error instanceof PermanentError)) throw error;
 }
 
 type RollbackWork = NonNullable<Work["rollback"]>;
@@ -78,8 +87,7 @@ async function awaitReady(
         work: { rollback: { ...known, ready: true } },
       };
     case "failed":
-      // Kubernetes' word on the candidate stands until the first stable pod has come up; the deadline is the rollback's own.
-      return look.problem.code === "rollout-stuck"
+      return look.mayPass
         ? { result: "running", resumeAfterSeconds: LOOK_SECONDS, found: look.problem.message }
         : { result: "failed", problem: look.problem, found: look.problem.message };
     case "waiting":

@@ -6,7 +6,8 @@ import type { Cluster } from "../ports/cluster.ts";
 export type RolloutLook =
   | { kind: "done"; found: string }
   | { kind: "waiting"; found: string }
-  | { kind: "failed"; problem: Problem };
+  /** `mayPass`: decides a rollout, but time alone may mend it, so that a way back goes on waiting. */
+  | { kind: "failed"; problem: Problem; mayPass: boolean };
 
 /** Lines of a dead container that are kept. */
 const LAST_LINES = 100;
@@ -20,7 +21,11 @@ export async function lookAtRollout(cluster: Cluster, release: Release, signal: 
       : rolloutStatus(workload);
   if (status.kind === "done") return { kind: "done", found: `${workload?.availableReplicas} new pods are available` };
   const death = proofOfDeath(await cluster.pods(release.template, signal));
-  return death === undefined ? status : { kind: "failed", problem: await explainDeath(cluster, death, signal) };
+  if (death === undefined)
+    // Kubernetes' word on a former change stands until the first pod of this one has come up.
+    return status.kind === "failed" ? { ...status, mayPass: true } : status;
+  const mayPass = death.reason === "ImagePullBackOff";
+  return { kind: "failed", problem: await explainDeath(cluster, death, signal), mayPass };
 }
 
 /** A death as a problem, with the dead container's last lines; lines that cannot be read are said so. */

@@ -134,6 +134,41 @@ describe("a rollback", () => {
     expect(world.endings()[1]).toMatchObject({ phase: "RolledBack" });
   });
 
+  it("puts the stable release back also when the candidate's cannot be read any more", async () => {
+    const world = createWorld({ fates: { "2": "crash" } });
+    await world.deploy("1");
+    await world.promote("2");
+    await world.run(undefined, () => atStep(world) === "rollback");
+    const candidate = world.endings()[1]?.work.release?.id;
+    const { readBundle } = world.store;
+    world.store.readBundle = async (target, kind, id) => (id === candidate ? undefined : readBundle(target, kind, id));
+    await world.run();
+    expect(world.endings()[1]).toMatchObject({ phase: "RolledBack" });
+    expect(world.cluster.serving()).toBe(world.target()?.stable?.image);
+  });
+
+  it("waits for a stable image whose pull is held up, for as long as it has time", async () => {
+    const world = createWorld({ fates: { "2": "crash" } });
+    await world.deploy("1");
+    await world.promote("2");
+    await world.run(undefined, () => atStep(world) === "rollback");
+    const pulled = world.now() + 120_000;
+    const { workload, pods } = world.cluster;
+    world.cluster.workload = async (...given) => {
+      const status = await workload(...given);
+      return status === undefined || world.now() >= pulled ? status : { ...status, updatedReplicas: 0 };
+    };
+    world.cluster.pods = async (...given) => {
+      const waiting = { reason: "ImagePullBackOff", message: "429 Too Many Requests" };
+      if (world.now() >= pulled) return pods(...given);
+      return [
+        { name: "pod-0", ready: false, terminating: false, containers: [{ name: "model", restarts: 0, waiting }] },
+      ];
+    };
+    await world.run();
+    expect(world.endings()[1]).toMatchObject({ phase: "RolledBack" });
+  });
+
   it("has as much time as a rollout where pods take long to start", async () => {
     const { rollout } = policyFor();
     const policy = { rollout: { ...rollout, startupSeconds: 1200, timeoutSeconds: 1800 } };
