@@ -88,7 +88,9 @@ async function sendPromotion(
   const { promotion } = receipt;
   const fields = { delivery: promotion.id, model: promotion.model, version: promotion.version };
   try {
-    await (await bus()).send([{ queue: "promotions", id: promotion.id, body: promotion }]);
+    // MLflow is answered within 5 s, the loading of the SDK included.
+    const signal = AbortSignal.timeout(4_500);
+    await (await bus()).send([{ queue: "promotions", id: promotion.id, body: promotion }], signal);
     log("info", "webhook.accepted", fields);
     return receipt;
   } catch (error) {

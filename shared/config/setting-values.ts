@@ -48,11 +48,14 @@ export function connectionString(form: RegExp, allowed: string) {
 
 /** A secret two sides share: too short a one can be guessed. */
 const SHORTEST_SECRET = 16;
+/** What stands in local.settings.sample.json is known to everybody. */
+const SAMPLE = /^replace-me/;
 
 export function sharedSecret() {
   const allowed = `a text of at least ${SHORTEST_SECRET} characters`;
   return setting(allowed)
     .min(SHORTEST_SECRET, { error: allowed })
+    .refine((text) => !SAMPLE.test(text), { error: `${allowed} that is not the sample's` })
     .transform((text) => new Secret(text));
 }
 

@@ -1,14 +1,16 @@
 import type { RolloutWork } from "../domain/deployment.ts";
 import { PermanentError } from "../domain/errors.ts";
 import type { Outcome } from "../domain/outcome.ts";
-import { failed } from "../domain/problem.ts";
+import { failed, type Problem } from "../domain/problem.ts";
 import { describeRelease, type Release } from "../domain/release.ts";
+import type { StableRelease } from "../domain/target.ts";
 import type { OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import type { ImageRegistry } from "../ports/image-registry.ts";
 import { applyChange, checkFences } from "./apply-release.ts";
+import { lockImage } from "./lock-image.ts";
 import type { StepHandler, Visiting } from "./step.ts";
-import { readRelease, splitImage } from "./stored-release.ts";
+import { readRelease } from "./stored-release.ts";
 import { lookAtRollout } from "./watch-rollout.ts";
 
 export interface RolloutDependencies {
@@ -37,21 +39,15 @@ export function createRollout(dependencies: RolloutDependencies): StepHandler {
 
 /** Nothing is changed here: the save that follows says that the next visit will. */
 async function begin(
-  { images, openCluster }: RolloutDependencies,
+  dependencies: RolloutDependencies,
   { target, policy, token, signal }: Visiting,
   release: Release,
 ): Promise<Outcome> {
   const { stable } = target;
-  if (stable !== undefined) {
-    const { repository, digest } = splitImage(stable.image);
-    // First lock, then look: an image that is found and locked afterwards may be gone in between.
-    const there = (await images.lock(repository, digest, signal)) && (await images.exists(repository, digest, signal));
-    if (!there) {
-      const message = `Going back would not be possible: the stable image ${stable.image} is not in the registry.`;
-      return { result: "failed", problem: failed("stable-lost", message), found: message };
-    }
-  }
-  const { cluster } = await openCluster(policy);
+  const obstacle =
+    stable === undefined ? undefined : await findObstacle(dependencies, target.name, stable, release, signal);
+  if (obstacle !== undefined) return { result: "failed", problem: obstacle, found: obstacle.message };
+  const { cluster } = await dependencies.openCluster(policy);
   await checkFences(cluster, { fixed: release.fixed, token, formerly: target.changedBy }, signal);
   return {
     result: "running",
@@ -68,6 +64,27 @@ async function begin(
       },
     },
   };
+}
+
+/** Why going back to the stable release would not be possible now. */
+async function findObstacle(
+  { store, images }: RolloutDependencies,
+  target: string,
+  stable: StableRelease,
+  candidate: Release,
+  signal: AbortSignal,
+): Promise<Problem | undefined> {
+  if (!(await lockImage(images, stable.image, signal)))
+    return failed(
+      "stable-lost",
+      `Going back would not be possible: the stable image ${stable.image} is not in the registry.`,
+    );
+  const { namespace, workload } = await readRelease(store, target, stable.releaseId);
+  if (namespace === candidate.namespace && workload === candidate.workload) return undefined;
+  return failed(
+    "release-invalid",
+    `The target runs ${namespace}/${workload}, the policy says ${candidate.namespace}/${candidate.workload}: give another place a target of its own.`,
+  );
 }
 
 async function apply(

@@ -1,18 +1,22 @@
 import { PermanentError } from "../domain/errors.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import { errored, type Problem } from "../domain/problem.ts";
 import type { OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
+import type { ImageRegistry } from "../ports/image-registry.ts";
+import { lockImage } from "./lock-image.ts";
 import type { StepHandler } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 import { lookAtRelease, NOTHING_MEASURED } from "./verify-release.ts";
 
-/** Health of the new pods over time, then test predictions through the service. */
-export function createVerify({
-  store,
-  openCluster,
-}: {
+export interface VerifyDependencies {
   store: DeploymentStore;
+  images: ImageRegistry;
   openCluster: OpenCluster;
-}): StepHandler {
+}
+
+/** Health of the new pods over time, then test predictions through the service; what is proven is locked, so that it can be put back. */
+export function createVerify({ store, images, openCluster }: VerifyDependencies): StepHandler {
   return async ({ deployment, policy, now, signal }) => {
     const id = deployment.work.release?.id;
     if (id === undefined) throw new PermanentError("unexpected", "The verification was reached without a release.");
@@ -24,13 +28,24 @@ export function createVerify({
       case "again":
         return { result: "running", resumeAfterSeconds: look.afterSeconds, found: look.found, work };
       case "proven":
-        return { result: "succeeded", found: look.found, work };
+        return { ...(await keep(images, release.image, look.found, signal)), work };
       case "refuted":
-        return look.problem.kind === "failed"
-          ? { result: "failed", problem: look.problem, found: look.problem.message, work }
-          : { result: "errored", transient: false, problem: look.problem, found: look.problem.message, work };
+        return { ...refute(look.problem), work };
       default:
         return look satisfies never;
     }
   };
+}
+
+/** A release whose image is gone must not become the one that is put back. */
+async function keep(images: ImageRegistry, image: string, found: string, signal: AbortSignal): Promise<Outcome> {
+  if (await lockImage(images, image, signal)) return { result: "succeeded", found };
+  return refute(errored("stable-lost", `It serves well, but its image ${image} is no longer in the registry.`));
+}
+
+function refute(problem: Problem): Outcome {
+  const found = problem.message;
+  return problem.kind === "failed"
+    ? { result: "failed", problem, found }
+    : { result: "errored", transient: false, problem, found };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { ConfigurationError } from "../../shared/config/configuration-error.ts";
 import { checkEnvironment } from "../../shared/config/environment.ts";
 import { checkLocalSettings } from "../../shared/config/local-settings.ts";
 import { SETTING_NAMES } from "../../shared/config/settings.ts";
@@ -16,8 +17,12 @@ describe("the sample", () => {
     expect(Object.keys(Values)).toEqual(SETTING_NAMES);
   });
 
-  test("is taken as it is", () => {
-    expect(checkEnvironment(checkLocalSettings(SAMPLE)).environment?.deliveryPolicy).toBe("delivery.yaml");
+  test("is taken with a secret of one's own, and only so: everybody knows the sample's", () => {
+    const values = checkLocalSettings(SAMPLE);
+    const { problems } = new ConfigurationError(checkEnvironment(values).problems);
+    expect(problems).toMatchObject([{ where: "MLFLOW_WEBHOOK_SECRET" }]);
+    const own = { ...values, MLFLOW_WEBHOOK_SECRET: "a secret of one's own" };
+    expect(checkEnvironment(own).environment?.deliveryPolicy).toBe("delivery.yaml");
   });
 });
 

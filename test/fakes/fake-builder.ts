@@ -12,6 +12,8 @@ export interface FakeImages extends ImageRegistry {
   push(repository: string, tag: string, digest: string): void;
   /** Deletes an image behind Belay's back; false: it is locked. */
   drop(digest: string): boolean;
+  /** Deletes an image although it is locked, as somebody with the right to unlock it can. */
+  lose(digest: string): void;
   /** The tag an image was pushed under. */
   tagOf(image: string): string | undefined;
   locked(): ReadonlySet<string>;
@@ -43,6 +45,9 @@ export function createFakeImages(): FakeImages {
       if (images.some((key) => locked.has(key))) return false;
       for (const key of images) digests.delete(key);
       return true;
+    },
+    lose: (digest) => {
+      for (const key of [...digests].filter((one) => one.endsWith(digest))) digests.delete(key);
     },
     tagOf: (image) => [...tags].find(([, digest]) => image.endsWith(digest))?.[0].split(":")[1],
     locked: () => locked,

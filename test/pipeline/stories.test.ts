@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { policyFor } from "./manifests.ts";
 import { createWorld } from "./world.ts";
 
 describe("a promotion", () => {
@@ -100,9 +101,41 @@ describe("a promotion", () => {
   it("is not rolled out when the stable image is lost", async () => {
     const world = createWorld();
     await world.deploy("1");
-    world.images.drop(world.target()?.stable?.image.split("@")[1] ?? "");
+    world.images.lose(world.target()?.stable?.image.split("@")[1] ?? "");
     await world.deploy("2");
     expect(world.endings()[1]).toMatchObject({ phase: "Rejected", changed: false, problem: { code: "stable-lost" } });
+  });
+
+  it("is locked once it is proven, so that nobody removes what would be put back", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    expect(world.images.drop(world.target()?.stable?.image.split("@")[1] ?? "")).toBe(false);
+  });
+
+  it("whose image is gone by the time it is proven does not become stable", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    await world.promote("2");
+    await world.run(undefined, () => {
+      const open = world.endings()[1];
+      return open?.phase === "Running" && open.step === "verify";
+    });
+    world.images.lose(world.endings()[1]?.work.release?.image.split("@")[1] ?? "");
+    await world.run();
+    expect(world.endings()[1]).toMatchObject({ phase: "RolledBack", problem: { code: "stable-lost" } });
+  });
+
+  it("to another place than the target's is rejected before anything is changed", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    const [policy] = world.policies;
+    world.policies.splice(0, 1, policyFor({ ...policy, workload: "elsewhere" }));
+    await world.deploy("2");
+    expect(world.endings()[1]).toMatchObject({
+      phase: "Rejected",
+      changed: false,
+      problem: { code: "release-invalid" },
+    });
   });
 });
 

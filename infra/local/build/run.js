@@ -1,4 +1,3 @@
-import { requireNode } from "../cli/node-version.js";
+import { onRightNode } from "../cli/node-version.js";
 
-requireNode();
-await import("./main.ts");
+await onRightNode(() => import("./main.ts"));

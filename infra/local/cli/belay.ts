@@ -107,12 +107,24 @@ async function start(peers: Peers, signal: AbortSignal): Promise<void> {
     printStack(stack, print, Date.now() - startedAt);
     await inScene(stack, print, async () => {
       printHowTo(stack);
-      await aborted(signal).catch(() => print("stopping …"));
+      await keepRunning(stack, signal);
+      print("stopping …");
     });
   } finally {
     await stack.close();
   }
   print("stopped");
+}
+
+/** Azure starts a worker that died again; so does this, until it is told to stop. */
+async function keepRunning(stack: Stack, signal: AbortSignal): Promise<void> {
+  const stop = aborted(signal).catch(() => undefined);
+  while (!signal.aborted) {
+    await Promise.race([stack.appEnded(), stop]);
+    if (signal.aborted) return;
+    print("Belay's process has ended; it is started again, as Azure would do.");
+    await stack.startAppAgain();
+  }
 }
 
 function printHowTo(stack: Stack): void {
@@ -122,6 +134,7 @@ function printHowTo(stack: Stack): void {
   for (const line of promoteCommands(stack.mlflowUrl)) print(`  ${line}`);
   print("");
   print(`Deployments:  curl -s '${stack.appUrl()}/api/deployments?code=${key}'`);
+  print(`Webhook:      ${stack.appUrl()}/api/webhooks/mlflow`);
   print(`Health:       curl -s ${stack.appUrl()}/api/health`);
   print(`Cluster:      kubectl --kubeconfig ${stack.standIns.kubeconfigFile} -n ${NAMESPACE} get deploy,pods`);
   print(

@@ -1,4 +1,3 @@
-import { requireNode } from "./node-version.js";
+import { onRightNode } from "./node-version.js";
 
-requireNode();
-await import(new URL("../../../node_modules/vitest/vitest.mjs", import.meta.url).href);
+await onRightNode(() => import(new URL("../../../node_modules/vitest/vitest.mjs", import.meta.url).href));

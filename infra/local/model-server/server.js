@@ -40,8 +40,9 @@ function ready() {
  */
 async function score(request) {
   if (!model) return problem(503, "UNAVAILABLE", "The model is not loaded yet.");
+  // A client that names no type, such as kubectl, most likely sends JSON; the reader says so if not.
   const type = request.headers["content-type"]?.split(";")[0]?.trim();
-  if (type !== "application/json") {
+  if (type !== undefined && type !== "application/json") {
     request.resume();
     return problem(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json.");
   }

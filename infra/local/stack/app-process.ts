@@ -7,6 +7,8 @@ import { createInterface } from "node:readline";
 export interface AppProcess {
   readonly url: string;
   readonly pid: number;
+  /** Resolves when the process has ended, for whatever reason. */
+  readonly ended: Promise<void>;
   /** Ends it at once, as a crash or a deploy does. */
   kill(): Promise<void>;
   /** Asks it to end and waits until it has. */
@@ -51,6 +53,7 @@ export async function startApp({
   return {
     url,
     pid: child.pid ?? 0,
+    ended: new Promise((resolve) => child.once("exit", () => resolve())),
     kill: () => end(child, "SIGKILL"),
     stop: () => end(child, "SIGTERM"),
   };

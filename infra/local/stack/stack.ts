@@ -22,6 +22,8 @@ export interface Stack {
   readonly mlflowUrl: string;
   appUrl(): string;
   appPid(): number;
+  /** Resolves when the app that runs now has ended. */
+  appEnded(): Promise<void>;
   killApp(): Promise<void>;
   /** On the same port, as a deploy would. */
   startAppAgain(): Promise<void>;
@@ -63,6 +65,7 @@ export async function startStack({ policyFile, appDirectory = APP, onLine, ...op
     mlflowUrl: standIns.environment["MLFLOW_TRACKING_URI"] ?? "",
     appUrl: () => app.url,
     appPid: () => app.pid,
+    appEnded: () => app.ended,
     killApp: () => app.kill(),
     startAppAgain: async () => {
       app = await start(Number(new URL(app.url).port));

@@ -19,10 +19,18 @@ const PERMANENT = new Set(["MessagingEntityNotFound", "MessageSizeExceeded", "Me
 /** Sends through Azure Service Bus: one client, one cached sender a queue. */
 export function createServiceBus(openClient: () => Promise<ServiceBusClient>): MessageBus {
   const senders = new Map<string, Promise<ServiceBusSender>>();
+  let client: Promise<ServiceBusClient> | undefined;
+  const clientOnce = () => {
+    client ??= openClient().catch((error: unknown) => {
+      client = undefined;
+      throw error;
+    });
+    return client;
+  };
   const senderOf = (queue: string) => {
     const known = senders.get(queue);
     if (known !== undefined) return known;
-    const opened = openClient().then((client) => client.createSender(queue));
+    const opened = clientOnce().then((one) => one.createSender(queue));
     senders.set(queue, opened);
     opened.catch(() => senders.delete(queue));
     return opened;
