@@ -5,11 +5,17 @@ import { type Configuration, readConfiguration } from "./config/configuration.ts
 import { openBus, openPipeline, openStore } from "./open-ports.ts";
 import { checkHealth, type HealthReport } from "./steps/check-health.ts";
 import type { PipelineDependencies, QueueName } from "./steps/consumers.ts";
-import { type DeploymentView, listDeployments, readDeployment } from "./steps/read-deployments.ts";
+import {
+  type DeploymentView,
+  listDeployments,
+  MAX_LISTED,
+  readDeployment,
+  TARGET_NAME,
+} from "./steps/read-deployments.ts";
 import { type Receipt, type ReceivedDelivery, receiveDelivery } from "./webhook/receive.ts";
 
 export type { QueueName };
-export { readConfiguration, withLogSink };
+export { MAX_LISTED, readConfiguration, TARGET_NAME, withLogSink };
 
 /** Every queue with a function that takes its messages. */
 export const QUEUES: readonly QueueName[] = [

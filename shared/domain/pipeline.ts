@@ -15,21 +15,18 @@ interface Row {
   timeoutSeconds: number | "policy";
   /** Transient errors a step bears before they count as a failure of kind errored. */
   errorsBorne: number;
-  /** Whether a visit of this step may change the cluster. */
-  changesCluster: boolean;
 }
 
 /** The whole process: what follows each step, how long it may take, how many errors it bears. */
 export const PIPELINE: Readonly<Record<Step, Row>> = {
-  validate: { success: "build", failure: "Rejected", timeoutSeconds: 300, errorsBorne: 5, changesCluster: false },
-  build: { success: "rollout", failure: "Failed", timeoutSeconds: "policy", errorsBorne: 5, changesCluster: false },
-  rollout: { success: "verify", failure: "rollback", timeoutSeconds: "policy", errorsBorne: 5, changesCluster: true },
+  validate: { success: "build", failure: "Rejected", timeoutSeconds: 300, errorsBorne: 5 },
+  build: { success: "rollout", failure: "Failed", timeoutSeconds: "policy", errorsBorne: 5 },
+  rollout: { success: "verify", failure: "rollback", timeoutSeconds: "policy", errorsBorne: 5 },
   verify: {
     success: "next-stage",
     failure: "rollback",
     timeoutSeconds: "policy",
     errorsBorne: 5,
-    changesCluster: false,
   },
   rollback: {
     success: "RolledBack",
@@ -37,6 +34,5 @@ export const PIPELINE: Readonly<Record<Step, Row>> = {
     timeoutSeconds: 600,
     // Only its time ends the way back: giving up earlier would hold the target for a person.
     errorsBorne: 9,
-    changesCluster: true,
   },
 };

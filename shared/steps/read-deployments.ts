@@ -31,7 +31,10 @@ export interface DeploymentView {
 
 /** Days of lists that are looked through. */
 const DAYS = 30;
+/** As many are listed at once, at the most. */
 export const MAX_LISTED = 100;
+/** What a target may be called; nothing else is looked for. */
+export const TARGET_NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
 /** Deployments, newest first: of one target, or of all. Errors: TransientError, PermanentError. */
 export async function listDeployments(
@@ -47,9 +50,8 @@ export async function listDeployments(
 
 /** One deployment with its history; undefined: there is none of that id. */
 export async function readDeployment(store: DeploymentStore, id: string): Promise<DeploymentView | undefined> {
-  const match = /^([a-z][a-z0-9-]{0,63})\.(\d{1,12})$/.exec(id);
-  const [, target = "", generation = ""] = match ?? [];
-  if (match === null) return undefined;
+  const [, target = "", generation = ""] = /^(.*)\.(\d{1,12})$/.exec(id) ?? [];
+  if (!TARGET_NAME.test(target)) return undefined;
   const read = await store.readDeployment(target, Number(generation));
   if (read === undefined) return undefined;
   return toView(read.value, await store.readVisits(target, Number(generation)));

@@ -129,6 +129,11 @@ export function deploymentStoreContract(name: string, open: () => Promise<Deploy
       expect((await store.listOfTarget(target, 2)).map(({ generation }) => generation)).toEqual([11, 10]);
     });
 
+    it("finds nothing of others under a name that reads like a filter", async () => {
+      await first();
+      expect(await store.listOfTarget(`x' or PartitionKey ne '`, 10)).toEqual([]);
+    });
+
     it("lists hints of the last days, newest first", async () => {
       const now = 1_790_000_000_000 + count * 10 * 86_400_000;
       await store.hintListed(target, 5, now - 86_400_000);

@@ -43,6 +43,15 @@ describe("the list", () => {
     expect(queries).toEqual([asked]);
   });
 
+  test.for(["x' or PartitionKey ne '", "Churn", "", "a.b"])(
+    "refuses the target '%s' and reads nothing",
+    async (target) => {
+      const { get, queries } = function_();
+      expect((await get({ target })).status).toBe(400);
+      expect(queries).toEqual([]);
+    },
+  );
+
   test.for(["0", "101", "-1", "1.5", "ten", "", " "])("refuses the limit '%s' and reads nothing", async (limit) => {
     const { get, queries } = function_();
     expect((await get({ limit })).status).toBe(400);

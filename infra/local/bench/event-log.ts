@@ -1,16 +1,4 @@
-import { z } from "zod";
-
-/** A line of the host's log; its message may be one of Belay's events. */
-const hostLine = z.object({ message: z.string() });
-const event = z.looseObject({
-  event: z.string(),
-  target: z.string().optional(),
-  step: z.string().optional(),
-  result: z.string().optional(),
-  found: z.string().optional(),
-  durationMs: z.number().optional(),
-});
-export type BelayEvent = z.infer<typeof event>;
+import { type BelayEvent, readHostLine } from "../stack/host-line.ts";
 
 /** An event and when its line arrived. */
 export interface Seen {
@@ -33,7 +21,7 @@ export function createEventLog(now: () => number = Date.now): EventLog {
   const waiting = new Set<(seen: Seen) => void>();
   return {
     read(line) {
-      const read = readEvent(line);
+      const read = readHostLine(line)?.event;
       // Thousands of deliveries under load are of no interest here.
       if (read === undefined || read.event.startsWith("webhook.")) return;
       const seen = { event: read, at: now() };
@@ -56,18 +44,4 @@ export function createEventLog(now: () => number = Date.now): EventLog {
         waiting.add(look);
       }),
   };
-}
-
-function readEvent(line: string): BelayEvent | undefined {
-  const read = hostLine.safeParse(parseJson(line));
-  return read.success ? event.safeParse(parseJson(read.data.message)).data : undefined;
-}
-
-/** Undefined for what is not JSON; no schema takes that. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

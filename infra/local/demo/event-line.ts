@@ -1,33 +1,12 @@
-import { z } from "zod";
-
-/** A line of the host's log; its message may be one of Belay's events. */
-const hostLine = z.object({ level: z.string(), message: z.string() });
-const event = z.looseObject({
-  event: z.string(),
-  target: z.string().optional(),
-  step: z.string().optional(),
-  result: z.string().optional(),
-  found: z.string().optional(),
-  durationMs: z.number().optional(),
-});
-type BelayEvent = z.infer<typeof event>;
+import { type BelayEvent, readHostLine } from "../stack/host-line.ts";
 
 /** What the app's process prints, as far as a person wants to see it: Belay's events, and whatever went wrong. */
 export function formatLine(line: string, sinceStartMs: number, width: number): string | undefined {
-  const read = hostLine.safeParse(parseJson(line));
-  if (!read.success) return line;
-  const { level, message } = read.data;
-  const found = event.safeParse(parseJson(message));
-  const shown = found.success ? formatEvent(found.data, sinceStartMs, width) : undefined;
+  const read = readHostLine(line);
+  if (read === undefined) return line;
+  const { level, message, event } = read;
+  const shown = event === undefined ? undefined : formatEvent(event, sinceStartMs, width);
   return shown ?? (/^(warning|error|critical)$/.test(level) ? `${level}: ${message}` : undefined);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const SHOWN: Readonly<Record<string, (event: BelayEvent) => string>> = {

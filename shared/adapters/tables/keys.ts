@@ -1,3 +1,5 @@
+import { odata } from "@azure/data-tables";
+
 /** Larger than any generation or epoch second Belay will see; row keys count down from it so that the newest sorts first. */
 const CEILING = 9_999_999_999;
 
@@ -34,8 +36,8 @@ export function listRow(target: string, generation: number): string {
   return `${newestFirst(generation)}:${target}`;
 }
 
-/** The range filter of all rows that begin with a prefix; built from our own slugs only, never from raw names. */
+/** The range filter of all rows that begin with a prefix; both are quoted, whatever they hold. */
 export function prefixFilter(partition: string, prefix: string): string {
   const last = prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
-  return `PartitionKey eq '${partition}' and RowKey ge '${prefix}' and RowKey lt '${last}'`;
+  return odata`PartitionKey eq ${partition} and RowKey ge ${prefix} and RowKey lt ${last}`;
 }
