@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { createCredential } from "./adapters/azure/credential.ts";
+import { systemClock } from "./adapters/clock/system-clock.ts";
 import { log, withLogSink } from "./adapters/telemetry/log.ts";
 import { type Configuration, readConfiguration } from "./config/configuration.ts";
 import { openBus, openPipeline, openStore } from "./open-ports.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Log } from "./ports/telemetry.ts";
 import { checkHealth, type HealthReport } from "./steps/check-health.ts";
 import type { PipelineDependencies, QueueName } from "./steps/consumers.ts";
 import {
@@ -40,14 +43,30 @@ export interface App {
   recordCaller(what: string, headers: { get(name: string): string | null }, key: string | null): void;
 }
 
-/** The only place that knows everything. Nothing is opened before it is needed; what failed to open is tried again. */
+/** What the app stands on; each is opened when it is first asked for. */
+export interface Foundation {
+  bus: () => Promise<PipelineDependencies["bus"]>;
+  store: () => Promise<PipelineDependencies["store"]>;
+  pipeline: () => Promise<PipelineDependencies>;
+  clock: Clock;
+  log: Log;
+}
+
+/** The app on Azure, or on whatever the settings name. */
 export function createApp(configuration: Configuration): App {
-  const { environment, policy } = configuration;
+  const { environment } = configuration;
   // One identity for everything: it keeps its tokens.
   const credential = createCredential(environment.azure);
   const bus = lazily(() => openBus(environment, credential));
   const store = lazily(() => openStore(environment, credential));
   const pipeline = lazily(async () => openPipeline(configuration, credential, await store(), await bus()));
+  return assembleApp(configuration, { bus, store, pipeline, clock: systemClock, log });
+}
+
+/** The only place that knows everything. Nothing is opened before it is needed; what failed to open is tried again. */
+export function assembleApp(configuration: Configuration, foundation: Foundation): App {
+  const { environment, policy } = configuration;
+  const { store, pipeline, clock } = foundation;
   const consumers = lazily(async () => {
     const { createConsumers } = await import("./steps/consumers.ts");
     return createConsumers(await pipeline());
@@ -59,17 +78,18 @@ export function createApp(configuration: Configuration): App {
         ...delivery,
         policies: policy.targets,
         secrets: secrets.map((secret) => secret.reveal()),
-        now: Date.now(),
+        now: clock.now(),
       });
-      return receipt.kind === "accepted" ? sendPromotion(bus, receipt) : logReceipt(receipt);
+      return receipt.kind === "accepted" ? sendPromotion(foundation, receipt) : logReceipt(foundation.log, receipt);
     },
     consume: async (queue, body, messageId) => (await consumers())[queue](body, messageId),
-    listDeployments: async (query) => listDeployments(await store(), { ...query, now: Date.now() }),
+    listDeployments: async (query) => listDeployments(await store(), { ...query, now: clock.now() }),
     readDeployment: async (id) => readDeployment(await store(), id),
-    checkHealth: () => checkHealth(systemsOf(configuration, { bus, store, pipeline })),
+    checkHealth: () => checkHealth(systemsOf(configuration, foundation), clock),
     recordCaller: (what, headers, key) => {
       const caller = fingerprint(headers.get("x-functions-key") ?? key ?? "");
-      log("info", "request.answered", { what, caller, address: headers.get("x-forwarded-for")?.slice(0, 100) });
+      const address = headers.get("x-forwarded-for")?.slice(0, 100);
+      foundation.log("info", "request.answered", { what, caller, address });
     },
   };
 }
@@ -86,40 +106,36 @@ function lazily<T>(open: () => Promise<T>): () => Promise<T> {
   };
 }
 
+/** MLflow is answered within 5 s, the loading of the SDK included. */
+const SEND_MS = 4_500;
+
 /** A promotion is taken only when the bus has it; its message id is the delivery's. */
 async function sendPromotion(
-  bus: () => Promise<PipelineDependencies["bus"]>,
+  { bus, clock, log: write }: Foundation,
   receipt: Extract<Receipt, { kind: "accepted" }>,
 ): Promise<Receipt | { kind: "unavailable" }> {
   const { promotion } = receipt;
   const fields = { delivery: promotion.id, model: promotion.model, version: promotion.version };
   try {
-    // MLflow is answered within 5 s, the loading of the SDK included.
-    const signal = AbortSignal.timeout(4_500);
+    const signal = clock.timeout(SEND_MS);
     await (await bus()).send([{ queue: "promotions", id: promotion.id, body: promotion }], signal);
-    log("info", "webhook.accepted", fields);
+    write("info", "webhook.accepted", fields);
     return receipt;
   } catch (error) {
-    log("error", "webhook.unavailable", { ...fields, reason: error instanceof Error ? error.message : "unknown" });
+    write("error", "webhook.unavailable", { ...fields, reason: error instanceof Error ? error.message : "unknown" });
     return { kind: "unavailable" };
   }
 }
 
-function logReceipt(receipt: Exclude<Receipt, { kind: "accepted" }>): Receipt {
-  if (receipt.kind === "ignored") log("info", "webhook.ignored", { reason: receipt.reason });
-  else if (receipt.kind === "malformed") log("warn", "webhook.malformed", { reason: receipt.message });
-  else log("warn", "webhook.refused", {});
+function logReceipt(write: Log, receipt: Exclude<Receipt, { kind: "accepted" }>): Receipt {
+  if (receipt.kind === "ignored") write("info", "webhook.ignored", { reason: receipt.reason });
+  else if (receipt.kind === "malformed") write("warn", "webhook.malformed", { reason: receipt.message });
+  else write("warn", "webhook.refused", {});
   return receipt;
 }
 
-interface Opened {
-  bus: () => Promise<PipelineDependencies["bus"]>;
-  store: () => Promise<PipelineDependencies["store"]>;
-  pipeline: () => Promise<PipelineDependencies>;
-}
-
 /** What `health` asks: bus, table, registries, and the cluster of every target. */
-function systemsOf({ policy }: Configuration, { bus, store, pipeline }: Opened) {
+function systemsOf({ policy }: Configuration, { bus, store, pipeline }: Foundation) {
   const clusters = policy.targets.map(
     (target) =>
       [

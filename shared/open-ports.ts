@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { TokenCredential } from "@azure/identity";
+import { systemClock } from "./adapters/clock/system-clock.ts";
 import { readSourceTemplate } from "./adapters/files/source-template.ts";
 import { log } from "./adapters/telemetry/log.ts";
 import type { Configuration } from "./config/configuration.ts";
@@ -43,7 +44,7 @@ export async function openStore({ tables }: Environment, credential: TokenCreden
         })
       : new TableClient(tables.tableServiceUri, name, credential, limitedOptions(TABLE_LIMITS));
   await ensureTable(client);
-  return createTableStore(client);
+  return createTableStore(client, systemClock);
 }
 
 /** Everything the queue functions work with. */
@@ -76,10 +77,10 @@ export async function openPipeline(
     openCluster: clusters.createOpenCluster({ kubeconfigPath: environment.kubeconfig, arm: resourceManager }),
     readTemplate: ({ build }) => readSourceTemplate(resolve(policy.folder, build.template)),
     readManifests: ({ rollout }) => readManifests(resolve(policy.folder, rollout.manifests)),
-    notifiers: createNotifiers({ log, now: Date.now, ...notifierSettings(environment) }),
+    notifiers: createNotifiers({ log, now: systemClock.now, ...notifierSettings(environment) }),
     policies: policy.targets,
     log,
-    now: Date.now,
+    clock: systemClock,
   };
 }
 

@@ -52,6 +52,15 @@ export type StrategyName = (typeof STRATEGY_NAMES)[number];
 export const NOTIFIER_NAMES = ["log", "webhook", "slack"] as const;
 export type NotifierName = (typeof NOTIFIER_NAMES)[number];
 
+/** How long what ended deployments leave behind is kept. */
+export interface Retention {
+  taskRunSeconds: number;
+  /** Of releases that are not among the kept ones: the image and the stored bundle. */
+  releaseSeconds: number;
+  /** So many of the last stable releases of a target are never removed. */
+  keptReleases: number;
+}
+
 /** Everything the policy says about one target, defaults filled in. Durations are seconds, sizes bytes. */
 export interface TargetPolicy {
   /** The target's name: lower-case letters, digits and dashes. Also its partition key. */
@@ -87,5 +96,9 @@ export interface TargetPolicy {
   verify: { health: HealthPolicy; predictions: PredictionPolicy; timeoutSeconds: number };
   /** What happens to the workload when the first deployment of a target fails and nothing can be put back. */
   firstFailure: "scale-to-zero" | "keep";
+  /** Whether a pointer that moved back to an older version than the stable one is followed there. */
+  movedBack: "follow" | "keep";
+  /** Whether an ending says so when the pointer names no version any more; what is live goes on serving. */
+  missing: "tell" | "ignore";
   notify: readonly NotifierName[];
 }

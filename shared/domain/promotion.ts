@@ -2,7 +2,9 @@
 export type Pointer =
   | { kind: "alias"; alias: string }
   | { kind: "tag"; key: string; value: string }
-  | { kind: "newest" };
+  | { kind: "newest" }
+  /** A stage of MLflow's former way, such as `Production`; it moves without a webhook. */
+  | { kind: "stage"; stage: string };
 
 /** Somebody wants a model version on the targets that follow this pointer. */
 export interface Promotion {
@@ -21,6 +23,7 @@ export type PromotionOrigin = { kind: "webhook"; deliveryId: string; event: stri
 
 export function samePointer(a: Pointer, b: Pointer): boolean {
   if (a.kind === "alias") return b.kind === "alias" && a.alias === b.alias;
+  if (a.kind === "stage") return b.kind === "stage" && a.stage === b.stage;
   if (a.kind === "tag") return b.kind === "tag" && a.key === b.key && a.value === b.value;
   return b.kind === "newest";
 }
@@ -34,5 +37,7 @@ export function describePointer(pointer: Pointer): string {
       return `tag ${pointer.key}=${pointer.value}`;
     case "newest":
       return "newest version";
+    case "stage":
+      return `stage ${pointer.stage}`;
   }
 }

@@ -27,4 +27,6 @@ export interface ImageBuilder {
   /** Idempotent by name: asking twice with the same request is one build. Returns as soon as it is asked for. */
   start(request: BuildRequest, signal: AbortSignal): Promise<void>;
   look(name: string, signal: AbortSignal): Promise<BuildState>;
+  /** Removes a build's record, not its image; one that is not there is no error. */
+  remove(name: string, signal: AbortSignal): Promise<void>;
 }

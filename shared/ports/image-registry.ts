@@ -6,6 +6,10 @@ export interface ImageRegistry {
   digestOf(repository: string, tag: string, signal: AbortSignal): Promise<string | undefined>;
   /** Protects an image from deletion and overwriting; locking twice is the same as once. False: it is not there. */
   lock(repository: string, digest: string, signal: AbortSignal): Promise<boolean>;
+  /** Lets an image be deleted again; one that is not there is no error. */
+  unlock(repository: string, digest: string, signal: AbortSignal): Promise<void>;
+  /** Deletes an image with its tags, never a locked one; `absent` where it is not there. */
+  remove(repository: string, digest: string, signal: AbortSignal): Promise<"removed" | "locked" | "absent">;
   exists(repository: string, digest: string, signal: AbortSignal): Promise<boolean>;
   ping(signal: AbortSignal): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { PermanentError, TransientError } from "../domain/errors.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { describePointer, type Promotion, samePointer } from "../domain/promotion.ts";
 import { newTarget } from "../domain/target.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { DeploymentStore, Versioned } from "../ports/deployment-store.ts";
 import type { MessageBus } from "../ports/message-bus.ts";
 import type { ModelRegistry } from "../ports/model-registry.ts";
@@ -17,6 +18,7 @@ export interface AcceptDependencies {
   bus: MessageBus;
   registry: ModelRegistry;
   policies: readonly TargetPolicy[];
+  clock: Clock;
   log: Log;
 }
 
@@ -50,7 +52,7 @@ export function follows(policy: TargetPolicy, promotion: Pick<Promotion, "model"
 }
 
 async function acceptOn(dependencies: AcceptDependencies, policy: TargetPolicy, promotion: Promotion): Promise<void> {
-  const signal = AbortSignal.timeout(VISIT_MS);
+  const signal = dependencies.clock.timeout(VISIT_MS);
   for (let races = 0; races < MAX_RACES; races++) if (await attempt(dependencies, policy, promotion, signal)) return;
   throw new Error(`Target ${policy.target} was written by others ${MAX_RACES} times.`);
 }

@@ -1,3 +1,5 @@
+import type { Clock } from "../ports/clock.ts";
+
 /** How one system that Belay depends on answers. */
 export interface SystemHealth {
   system: string;
@@ -17,13 +19,18 @@ const CHECK_MS = 4_000;
 /** Asks every system at once whether it answers; never throws. */
 export async function checkHealth(
   systems: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>>,
+  clock: Clock,
 ): Promise<HealthReport> {
-  const found = await Promise.all(Object.entries(systems).map(([system, ping]) => check(system, ping)));
+  const found = await Promise.all(Object.entries(systems).map(([system, ping]) => check(system, ping, clock)));
   return { status: found.every(({ ok }) => ok) ? "ok" : "degraded", systems: found };
 }
 
-async function check(system: string, ping: (signal: AbortSignal) => Promise<void>): Promise<SystemHealth> {
-  const signal = AbortSignal.timeout(CHECK_MS);
+async function check(
+  system: string,
+  ping: (signal: AbortSignal) => Promise<void>,
+  clock: Clock,
+): Promise<SystemHealth> {
+  const signal = clock.timeout(CHECK_MS);
   const late = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(new Error(`no answer within ${CHECK_MS / 1000} s`)), { once: true });
   });

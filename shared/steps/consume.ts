@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { sha256 } from "../domain/digest.ts";
 import { PermanentError, TransientError } from "../domain/errors.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { MessageBus } from "../ports/message-bus.ts";
 import type { Log } from "../ports/telemetry.ts";
 
@@ -20,7 +21,7 @@ const MAX_ID = 110;
 export interface ConsumeDependencies {
   bus: MessageBus;
   log: Log;
-  now: () => number;
+  clock: Clock;
 }
 
 /** How many times a message has been tried; part of the body, so that it survives a scheduled copy. */
@@ -70,14 +71,14 @@ async function tryLater(
   messageId: string,
   error: unknown,
 ): Promise<void> {
-  const { bus, log, now } = dependencies;
+  const { bus, log, clock } = dependencies;
   const attempt = (body.attempt ?? 0) + 1;
   const reason = error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
   if (error instanceof PermanentError || attempt > MAX_ATTEMPTS)
     return setAside(dependencies, queue, bounded(body), messageId, reason);
   const delayMs = delayOf(attempt, error);
   log("warn", "step.rescheduled", { queue, messageId, attempt, delayMs, reason: reason.slice(0, MAX_REASON) });
-  await bus.send([{ queue, id: retryId(messageId, attempt), body: { ...body, attempt }, at: now() + delayMs }]);
+  await bus.send([{ queue, id: retryId(messageId, attempt), body: { ...body, attempt }, at: clock.now() + delayMs }]);
 }
 
 function delayOf(attempt: number, error: unknown): number {

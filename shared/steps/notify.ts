@@ -3,6 +3,7 @@ import { describeModel } from "../domain/model.ts";
 import type { NotifyMessage } from "../domain/owed.ts";
 import type { Ending } from "../domain/pipeline.ts";
 import type { NotifierName } from "../domain/policy.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import type { Notification, Notifier } from "../ports/notifier.ts";
 import type { Log } from "../ports/telemetry.ts";
@@ -10,6 +11,7 @@ import type { Log } from "../ports/telemetry.ts";
 export interface NotifyDependencies {
   store: DeploymentStore;
   notifiers: Readonly<Record<NotifierName, Notifier>>;
+  clock: Clock;
   log: Log;
 }
 
@@ -19,12 +21,12 @@ const VISIT_MS = 30_000;
  * Tells one notifier about one ending, at least once and always under the same id.
  * @throws TransientError, PermanentError: tried again later, then set aside; nothing else waits for it.
  */
-export function createNotify({ store, notifiers, log }: NotifyDependencies) {
+export function createNotify({ store, notifiers, clock, log }: NotifyDependencies) {
   return async (message: NotifyMessage): Promise<void> => {
     const read = await store.readDeployment(message.target, message.generation);
     if (read === undefined || !hasEnded(read.value)) return;
     const notification = describeEnding(read.value);
-    await notifiers[message.notifier].notify(notification, AbortSignal.timeout(VISIT_MS));
+    await notifiers[message.notifier].notify(notification, clock.timeout(VISIT_MS));
     log("info", "notification.sent", { notifier: message.notifier, id: notification.id });
   };
 }

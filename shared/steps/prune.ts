@@ -3,6 +3,7 @@ import type { PruneMessage } from "../domain/owed.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { objectKey } from "../domain/release.ts";
 import type { Target } from "../domain/target.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { OpenCluster, OwnedObject } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import type { Log } from "../ports/telemetry.ts";
@@ -12,6 +13,7 @@ export interface PruneDependencies {
   store: DeploymentStore;
   openCluster: OpenCluster;
   readPolicy: (target: string, policyId: string) => Promise<TargetPolicy>;
+  clock: Clock;
   log: Log;
 }
 
@@ -24,13 +26,13 @@ const NEVER_DELETED = new Set(["Deployment", "StatefulSet", "Service"]);
  * release in use has and that nobody has touched since. Without a stable release everything is left as it is.
  * @throws TransientError, PermanentError
  */
-export function createPrune({ store, openCluster, readPolicy, log }: PruneDependencies) {
+export function createPrune({ store, openCluster, readPolicy, clock, log }: PruneDependencies) {
   return async (message: PruneMessage): Promise<void> => {
     const { record } = await store.readTarget(message.target);
     const ended = await store.readDeployment(message.target, message.generation);
     if (record === undefined || ended === undefined || !hasEnded(ended.value) || record.value.stable === undefined)
       return;
-    const signal = AbortSignal.timeout(VISIT_MS);
+    const signal = clock.timeout(VISIT_MS);
     const kept = await keptObjects(store, record.value);
     const { cluster } = await openCluster(await readPolicy(message.target, ended.value.policyId));
     const owned = await cluster.listOwned(message.target, signal);

@@ -5,6 +5,7 @@ import type { StepMessage } from "../domain/owed.ts";
 import type { Step } from "../domain/pipeline.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import type { Target } from "../domain/target.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import { outcomeOfError } from "./outcome-of-error.ts";
 import type { StepHandler } from "./step.ts";
@@ -29,14 +30,17 @@ export interface Visited {
 
 /** Runs the handler once. A fence that holds it off means a later visit was here, or somebody else. */
 export async function runHandler(
-  { store, steps }: { store: DeploymentStore; steps: Readonly<Record<Step, StepHandler>> },
+  { store, steps, clock }: { store: DeploymentStore; steps: Readonly<Record<Step, StepHandler>>; clock: Clock },
   { message, running, target, policy, now }: Visited,
 ): Promise<RanVisit | "stale"> {
-  const started = performance.now();
+  const started = clock.now();
   const token = { generation: running.generation, sequence: running.sequence };
-  const signal = AbortSignal.timeout(VISIT_MS);
+  const signal = clock.timeout(VISIT_MS);
   const visiting = { deployment: running, target, policy, token, now, signal };
-  const finish = (outcome: Outcome): RanVisit => ({ outcome, durationMs: Math.round(performance.now() - started) });
+  const finish = (outcome: Outcome): RanVisit => ({
+    outcome,
+    durationMs: Math.max(0, Math.round(clock.now() - started)),
+  });
   try {
     return finish(await withinTime(steps[running.step](visiting), signal));
   } catch (error) {

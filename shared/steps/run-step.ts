@@ -1,9 +1,11 @@
 import { advance, startWaiting, type Transition } from "../domain/advance.ts";
 import { type Deployment, hasEnded, type Running, type Waiting } from "../domain/deployment.ts";
 import { PermanentError } from "../domain/errors.ts";
+import { guard } from "../domain/guard.ts";
 import { owed, type StepMessage } from "../domain/owed.ts";
 import type { Step } from "../domain/pipeline.ts";
 import type { Target } from "../domain/target.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { DeploymentStore, Versioned } from "../ports/deployment-store.ts";
 import type { MessageBus } from "../ports/message-bus.ts";
 import type { Log } from "../ports/telemetry.ts";
@@ -19,13 +21,12 @@ export interface RunStepDependencies {
   bus: MessageBus;
   steps: Readonly<Record<Step, StepHandler>>;
   readPolicy: ReadPolicy;
+  clock: Clock;
   log: Log;
 }
 
 export type RunStep = (message: StepMessage) => Promise<void>;
 
-/** A message this much before its time is taken all the same: the clocks of bus and table differ. */
-const EARLY_MS = 1_500;
 /** A Waiting deployment looks this often whether it may start. */
 const WAITING_LOOK_MS = 60_000;
 /** Lost races before the message is tried again later. */
@@ -37,12 +38,6 @@ interface Loaded {
   target: Versioned<Target>;
   deployment: Versioned<Deployment>;
 }
-
-/** What the guard says about a message, in order of precedence. */
-type Guard =
-  | { kind: "visit" | "early"; running: Running }
-  | { kind: "waiting"; waiting: Waiting }
-  | { kind: "owed" | "stale" };
 
 /**
  * The only place where loading, running, saving and sending meet: load, guard, run, advance, save, send.
@@ -89,14 +84,6 @@ async function load(store: DeploymentStore, message: StepMessage): Promise<Loade
   const { now, record } = await store.readTarget(message.target);
   const deployment = await store.readDeployment(message.target, message.generation);
   return record === undefined || deployment === undefined ? undefined : { now, target: record, deployment };
-}
-
-/** Equal sequences: go on. One behind: the work is done, what followed was perhaps never sent. */
-function guard(message: StepMessage, deployment: Deployment, now: number): Guard {
-  if (message.sequence === deployment.sequence - 1) return { kind: "owed" };
-  if (message.sequence !== deployment.sequence || hasEnded(deployment)) return { kind: "stale" };
-  if (deployment.phase === "Waiting") return { kind: "waiting", waiting: deployment };
-  return { kind: deployment.resumeAt - now > EARLY_MS ? "early" : "visit", running: deployment };
 }
 
 function stale(log: Log, message: StepMessage, reason: string): true {

@@ -1,6 +1,7 @@
 import { TableClient } from "@azure/data-tables";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { limitedOptions } from "../../shared/adapters/azure/limits.ts";
+import { systemClock } from "../../shared/adapters/clock/system-clock.ts";
 import { createTableStore } from "../../shared/adapters/tables/deployment-store.ts";
 import { newTarget } from "../../shared/domain/target.ts";
 import type { DeploymentStore } from "../../shared/ports/deployment-store.ts";
@@ -14,7 +15,7 @@ beforeAll(async () => {
   server = await startHostileServer();
   const connection = `DefaultEndpointsProtocol=http;AccountName=account;AccountKey=${SECRET}=;TableEndpoint=${server.url}/account;`;
   const options = { ...limitedOptions({ timeoutMs: 1_000, maxBytes: 4 * 1024 * 1024 }), allowInsecureConnection: true };
-  store = createTableStore(TableClient.fromConnectionString(connection, "deployments", options));
+  store = createTableStore(TableClient.fromConnectionString(connection, "deployments", options), systemClock);
 });
 afterAll(() => server.close());
 

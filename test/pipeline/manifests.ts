@@ -63,6 +63,8 @@ export function policyFor(changes: Partial<TargetPolicy> = {}): TargetPolicy {
       predictions: { path: "/predict", count: 5, maxLatencySeconds: 2, samples: [] },
     },
     firstFailure: "scale-to-zero",
+    movedBack: "follow",
+    missing: "tell",
     notify: ["log", "webhook"],
     ...changes,
   };

@@ -17,6 +17,8 @@ export type VersionFate = Behaviour | "build-broken" | "build-service";
 /** 2026-09-21T14:13:20Z */
 const START = 1_790_000_000_000;
 const LOCK_MS = 300_000;
+/** Calls to the fakes end at once. */
+const NEVER = new AbortController().signal;
 
 export interface WorldOptions {
   policy?: Partial<TargetPolicy>;
@@ -69,7 +71,7 @@ export function createWorld({ policy = {}, fates = {}, pick, copies = 1 }: World
       notifiers: { log: notifier, webhook: notifier, slack: notifier },
       policies,
       log: (_level, event, fields) => void logged.push({ event, fields }),
-      now,
+      clock: { now, timeout: () => NEVER },
     });
     return { worker, consumers };
   };

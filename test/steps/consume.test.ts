@@ -18,7 +18,7 @@ function setUp(handle: (message: z.infer<typeof schema>) => Promise<void> = asyn
     bus,
     log: (level: string, event: string, fields: Readonly<Record<string, unknown>>) =>
       void logged.push({ level, event, fields }),
-    now: () => time,
+    clock: { now: () => time, timeout: (ms: number) => AbortSignal.timeout(ms) },
   };
   const consume = createConsumer(dependencies, "validate", schema, handle);
   /** Hands over what comes due until nothing is left; the delays between, in seconds. */

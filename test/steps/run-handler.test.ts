@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { systemClock } from "../../shared/adapters/clock/system-clock.ts";
 import { firstStep } from "../../shared/domain/advance.ts";
 import type { Running } from "../../shared/domain/deployment.ts";
 import { FencedError, ForeignChangeError, PermanentError, TransientError } from "../../shared/domain/errors.ts";
@@ -39,7 +40,10 @@ async function run(handle: StepHandler, stored: Running | undefined = running) {
   const others: StepHandler = () => Promise.reject(new Error("another step ran"));
   const steps = { validate: handle, build: others, rollout: others, verify: others, rollback: others };
   const message = { target: "churn", generation: 10, sequence: 4 };
-  return runHandler({ store, steps }, { message, running, target: newTarget("churn"), policy, now: NOW });
+  return runHandler(
+    { store, steps, clock: systemClock },
+    { message, running, target: newTarget("churn"), policy, now: NOW },
+  );
 }
 
 const SUCCEEDED: Outcome = { result: "succeeded", found: "it is READY" };
@@ -104,7 +108,7 @@ describe("a visit", () => {
     const steps = { validate: fenced, build: fenced, rollout: fenced, verify: fenced, rollback: fenced };
     const message = { target: "churn", generation: 10, sequence: 4 };
     const visited = { message, running, target: newTarget("churn"), policy, now: NOW };
-    expect(await runHandler({ store, steps }, visited)).toBe("stale");
+    expect(await runHandler({ store, steps, clock: systemClock }, visited)).toBe("stale");
   });
 
   it("holds the target where the fence held it off and nobody of ours went on", async () => {

@@ -2,6 +2,7 @@ import type { TableClient, TableEntity, TransactionAction } from "@azure/data-ta
 import type { Deployment } from "../../domain/deployment.ts";
 import type { Target } from "../../domain/target.ts";
 import type { Visit } from "../../domain/visit.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { BuildRecord, DeploymentStore, StoreChange, Versioned } from "../../ports/deployment-store.ts";
 import { classifyTableError, isConflict, isMissing } from "./classify.ts";
 import {
@@ -25,9 +26,9 @@ const MAX_VISITS = 500;
 const BUILDS = "build";
 
 /** State in Azure Table Storage, one table; a target's partition changes in one transaction. */
-export function createTableStore(client: TableClient, localNow: () => number = Date.now): DeploymentStore {
-  const clock = createTableClock(localNow);
-  const table = createCalls(client, (header, asked, received) => clock.observe(header, asked, received), localNow);
+export function createTableStore(client: TableClient, local: Clock): DeploymentStore {
+  const clock = createTableClock(local.now);
+  const table = createCalls(client, (header, asked, received) => clock.observe(header, asked, received), local);
   const readVersioned = async <T>(partition: string, row: string): Promise<Versioned<T> | undefined> => {
     const found = await table.read(partition, row);
     return found === undefined ? undefined : { value: readText<T>(found), etag: found.etag };
@@ -98,12 +99,12 @@ function actionsOf({ target, record, deployments, visits }: StoreChange): Transa
 function createCalls(
   client: TableClient,
   observe: (date: string | undefined, askedAt: number, receivedAt: number) => void,
-  localNow: () => number,
+  local: Clock,
 ) {
   const call = async <T>(work: (options: CallOptions) => Promise<T>): Promise<T> => {
-    const askedAt = localNow();
-    const onResponse: CallOptions["onResponse"] = ({ headers }) => observe(headers.get("date"), askedAt, localNow());
-    return work({ abortSignal: AbortSignal.timeout(CALL_MS), onResponse });
+    const askedAt = local.now();
+    const onResponse: CallOptions["onResponse"] = ({ headers }) => observe(headers.get("date"), askedAt, local.now());
+    return work({ abortSignal: local.timeout(CALL_MS), onResponse });
   };
   const writing = (work: (options: CallOptions) => Promise<unknown>): Promise<"saved" | "conflict"> =>
     call(work).then(
