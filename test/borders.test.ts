@@ -26,7 +26,56 @@ const imports = (why: string, place: string, from: string): Planted => ({
   rule: IMPORT,
 });
 
+const GLOBALS = "lint/style/noRestrictedGlobals";
+/** infra/lint/determinism.grit */
+const PLUGIN = "plugin";
+
+const says = (why: string, place: string, line: string, rule = PLUGIN): Planted => ({ why, place, line, rule });
+
+/** Time, chance, timers and connections come in by ports, so that the same inputs take the same course. */
+const undetermined: readonly Planted[] = [
+  says("a decision reads no clock", "shared/domain", "export const at = Date.now();"),
+  says("nor hands one on", "shared/domain", "export const clock = Date.now;"),
+  says("nor reads it by another spelling", "shared/domain", 'export const at = Date["now"]();'),
+  says("nor where it may be missing", "shared/domain", "export const at = Date?.now();"),
+  says("nor by taking it apart", "shared/domain", "export const { now } = Date;"),
+  says("a date without a time is now", "shared/steps", "export const at = new Date();"),
+  says("so is one without brackets", "shared/steps", "export const at = new Date;"),
+  says("so is a date as text", "shared/steps", "export const at = Date();"),
+  says("the processor's clock is a clock", "shared/steps", "export const at = process.hrtime.bigint();"),
+  says("so is the process's age", "shared/steps", "export const at = process.uptime();"),
+  says("so is the performance counter", "shared/steps", "export const at = performance.now();", GLOBALS),
+  says("and under its module's name", "shared/planted.ts", 'export * from "node:perf_hooks";'),
+  says("a limit on time is the clock port's", "shared/steps", "export const limit = AbortSignal.timeout(1);"),
+  says("whatever its spelling", "shared/steps", 'export const limit = AbortSignal["timeout"](1);'),
+  says("nothing is left to chance", "shared/domain", "export const any = Math.random();"),
+  says("nor taken from its hands", "shared/domain", "export const { random } = Math;"),
+  says("whatever the spelling", "shared/domain", 'export const any = Math["random"]();'),
+  says("no id is drawn", "shared/steps", "export const id = crypto.randomUUID();", GLOBALS),
+  says("nor drawn from the module", "shared/webhook", 'export { randomUUID } from "node:crypto";'),
+  says("nor imported to be drawn", "shared/webhook", 'import { randomUUID } from "node:crypto";'),
+  says("nor under another name", "shared/webhook", 'import { randomUUID as id } from "node:crypto";'),
+  says("no bytes are drawn", "shared/notifiers", 'import { randomBytes } from "node:crypto";'),
+  says("nor out of the whole module", "shared/notifiers", "export const bytes = all.randomBytes(8);"),
+  says("nothing sleeps", "shared/steps", "setTimeout(() => {}, 1);", GLOBALS),
+  says("nothing beats", "shared/steps", "setInterval(() => {}, 1);", GLOBALS),
+  says("nothing yields", "shared/steps", "setImmediate(() => {});", GLOBALS),
+  says("no timer by its module's name", "shared/planted.ts", 'export * from "node:timers/promises";'),
+  says("nor one that is loaded later", "shared/planted.ts", 'export const load = () => import("node:timers");'),
+  says("nothing is fetched", "shared/notifiers", 'await fetch("https://a.test");', GLOBALS),
+  says("nor over a socket", "shared/notifiers", 'export const socket = new WebSocket("wss://a.test");', GLOBALS),
+  says("nor by a module of node's", "shared/config", 'export * from "node:https";'),
+  says("nothing by the back door", "shared/steps", "globalThis.setTimeout(() => {}, 1);", GLOBALS),
+  ...["functions", "shared/ports", "shared/gates", "shared/config", "shared/composition.ts", "test/simulation"].flatMap(
+    (place) => [
+      says("reads no clock", place, "export const at = Date.now();"),
+      says("waits for nothing", place, "setTimeout(() => {}, 1);", GLOBALS),
+    ],
+  ),
+];
+
 const refused: readonly Planted[] = [
+  ...undetermined,
   imports("a function decides nothing: no steps", "functions", "../shared/steps/run-step.ts"),
   imports("a function decides nothing: no adapters", "functions", "../shared/adapters/telemetry/log.ts"),
   imports("a function loads no SDK", "functions", "@azure/service-bus"),
@@ -121,6 +170,17 @@ const refused: readonly Planted[] = [
 ];
 
 const allowed: readonly Planted[] = [
+  says("a date of a known time", "shared/domain", "export const day = (epochMs: number) => new Date(epochMs);"),
+  says("a date that is read", "shared/domain", 'export const at = Date.parse("2026-09-21T14:13:20Z");'),
+  says("the type of a date", "shared/domain", "export const same = (date: Date): Date => date;"),
+  says("a sum", "shared/domain", "export const least = Math.min(1, 2);"),
+  says("signals together", "shared/steps", "export const both = AbortSignal.any([]);"),
+  says("a module that only streams", "shared/steps", 'export * from "node:stream";'),
+  says("an adapter is what has the clock", "shared/adapters/clock", "export const at = Date.now();"),
+  says("an adapter draws ids", "shared/adapters/clock", 'import { randomUUID } from "node:crypto";'),
+  says("an adapter fetches", "shared/adapters/http", 'await fetch("https://a.test");', GLOBALS),
+  says("the simulator's start says how long it took", "test/simulation/main.ts", "export const at = Date.now();"),
+  says("a stand-in has a clock", "infra/local/mlflow", "export const at = Date.now();"),
   imports("a function knows the composition", "functions", "../shared/composition.ts"),
   imports("the domain knows itself", "shared/domain", "./pipeline.ts"),
   imports("the digest knows node:crypto", "shared/domain/digest.ts", "node:crypto"),
@@ -162,7 +222,9 @@ describe("the borders between the folders", () => {
   // All lines of a place in one file, under a copy of the linter's settings: one process for the whole table.
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "borders-"));
-    await copyFile(join(ROOT, "biome.json"), join(folder, "biome.json"));
+    await mkdir(join(folder, "infra", "lint"), { recursive: true });
+    for (const file of ["biome.json", "infra/lint/determinism.grit"])
+      await copyFile(join(ROOT, file), join(folder, file));
     for (const [file, planted] of files) {
       await mkdir(dirname(join(folder, file)), { recursive: true });
       await writeFile(join(folder, file), planted.map(({ line }) => `${line}\n`).join(""));
