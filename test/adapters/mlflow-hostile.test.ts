@@ -24,8 +24,11 @@ type Ask = [what: string, ask: (registry: ModelRegistry) => Promise<unknown>];
 const resolve: Ask[1] = (registry) => registry.resolve("churn", { kind: "alias", alias: "champion" }, signal);
 const openArtifact: Ask[1] = async (registry) => buffer(await registry.openArtifact(version, "model.bin", signal));
 const listArtifacts = (registry: ModelRegistry) => registry.listArtifacts(version, signal);
+const listModels = (registry: ModelRegistry) => registry.listModels(undefined, signal);
+const resolveStage: Ask[1] = (registry) => registry.resolve("churn", { kind: "stage", stage: "Production" }, signal);
 const QUESTIONS: readonly Ask[] = [
   ["a question", resolve],
+  ["a list of models", listModels],
   ["a small file", (registry) => registry.readInputExample(version, signal)],
   ["an artifact", openArtifact],
 ];
@@ -75,7 +78,10 @@ describe("an answer that cannot be read", () => {
     expect(await errorOf(resolve, await meet(answer))).toMatchObject(BAD_ANSWER);
   });
 
-  it("is refused after 16 MiB, and not read on", async () => {
+  it.each([
+    ["a question", resolve],
+    ["a list of models", listModels],
+  ])("is refused after 16 MiB, and not read on: %s", async (_what, ask) => {
     const piece = Buffer.alloc(256 * 1024, " ");
     let sent = 0;
     const registry = await meet((_request, response) => {
@@ -87,7 +93,7 @@ describe("an answer that cannot be read", () => {
       response.on("drain", more);
       more();
     });
-    expect(await errorOf(resolve, registry)).toMatchObject(BAD_ANSWER);
+    expect(await errorOf(ask, registry)).toMatchObject(BAD_ANSWER);
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   });
 
@@ -274,6 +280,118 @@ it("a tracking URI below a path is kept", async () => {
   });
   await resolve(createMlflowRegistry(createMlflowHttp(new URL("/team//mlflow/", url))));
   expect(asked[0]).toMatch(/^\/team\/\/mlflow\/api\/2\.0\/mlflow\/registered-models\/alias\?/);
+});
+
+const LISTED = { name: "churn", creation_timestamp: 1 };
+const LATEST = { version: "1", creation_timestamp: 2, current_stage: "Production" };
+const paged = (...models: unknown[]) => ({ registered_models: models });
+
+describe("a list of models", () => {
+  it.each<[string, unknown]>([
+    ["null", null],
+    ["a list", []],
+    ["another object", { hello: 1 }],
+    ["an error that came with 200", { error_code: "INTERNAL_ERROR", message: "x" }],
+    ["models that are no list", { registered_models: { churn: LISTED } }],
+    ["null for a model", paged(null)],
+    ["a model without a name", paged({ creation_timestamp: 1 })],
+    ["a name that is a number", paged({ ...LISTED, name: 7 })],
+    ["a model without a time", paged({ name: "churn" })],
+    ["a time that is text", paged({ ...LISTED, creation_timestamp: "1" })],
+    ["aliases that are a mapping", paged({ ...LISTED, aliases: { champion: "1" } })],
+    ["an alias that is text", paged({ ...LISTED, aliases: ["champion"] })],
+    ["an alias of a number", paged({ ...LISTED, aliases: [{ alias: "champion", version: 1 }] })],
+    ["an alias of no version", paged({ ...LISTED, aliases: [{ alias: "champion" }] })],
+    ["versions that are text", paged({ ...LISTED, latest_versions: "1" })],
+    ["a version without a time", paged({ ...LISTED, latest_versions: [{ version: "1" }] })],
+    ["a stage that is a number", paged({ ...LISTED, latest_versions: [{ ...LATEST, current_stage: 1 }] })],
+    ["one bad model among good ones", paged(LISTED, LISTED, { name: "fraud" }, LISTED)],
+    ["a token that is a number", { ...paged(LISTED), next_page_token: 2 }],
+    ["a token too long for an address", { ...paged(LISTED), next_page_token: "x".repeat(100_000) }],
+  ])("is refused with %s", async (_what, answer) => {
+    expect(await errorOf(listModels, await meet(saysJson(answer)))).toMatchObject(BAD_ANSWER);
+  });
+
+  it.each<[string, unknown]>([
+    ["nothing", {}],
+    ["an empty list", paged()],
+    ["an empty token", { next_page_token: "" }],
+  ])("is empty with %s", async (_what, answer) => {
+    expect(await listModels(await meet(saysJson(answer)))).toEqual({ models: [] });
+  });
+
+  it("is refused where MLflow does not know what it is, rather than to say that there are no models", async () => {
+    const missing = saysJson({ error_code: "RESOURCE_DOES_NOT_EXIST", message: "no such workspace" }, 404);
+    expect(await errorOf(listModels, await meet(missing))).toMatchObject(BAD_ANSWER);
+  });
+
+  it("asks for a page of a fixed size by name, and for the next one by the token it was given", async () => {
+    const asked: string[] = [];
+    const registry = await meet((request, response) => {
+      asked.push(request.url ?? "");
+      saysJson({ ...paged(LISTED), next_page_token: "a+b/c=&d" })(request, response);
+    });
+    const { next } = await listModels(registry);
+    expect(next).toBe("a+b/c=&d");
+    await expect(registry.listModels(next, signal)).rejects.toMatchObject(BAD_ANSWER);
+    const queries = asked.map((url) => Object.fromEntries(new URL(url, "http://mlflow").searchParams));
+    const first = { max_results: "200", order_by: "name ASC" };
+    expect(queries).toEqual([first, { ...first, page_token: "a+b/c=&d" }]);
+  });
+
+  it("that leads back to the page that was asked for is refused", async () => {
+    const registry = await meet(saysJson({ ...paged(LISTED), next_page_token: "again" }));
+    const error = await errorOf((one) => one.listModels("again", signal), registry);
+    expect(error).toMatchObject({ ...BAD_ANSWER, message: expect.stringContaining("leads back") });
+  });
+
+  it("takes aliases by their own names, whatever these are, and the last where one comes twice", async () => {
+    const aliases = ["__proto__", "constructor", "champion"].map((alias) => ({ alias, version: "1" }));
+    const registry = await meet(
+      saysJson(paged({ ...LISTED, aliases: [...aliases, { alias: "champion", version: "2" }] })),
+    );
+    const [listed] = (await listModels(registry)).models;
+    expect(Object.entries(listed?.aliases ?? {}).toSorted()).toEqual([
+      ["__proto__", "1"],
+      ["champion", "2"],
+      ["constructor", "1"],
+    ]);
+    expect(listed?.aliases["toString"]).toBeUndefined();
+    expect(Object.prototype).not.toHaveProperty("champion");
+  });
+
+  it("has no stages where MLflow no longer says them", async () => {
+    const { current_stage: _, ...unstaged } = LATEST;
+    const registry = await meet(saysJson(paged({ ...LISTED, latest_versions: [unstaged] })));
+    expect((await listModels(registry)).models[0]?.latest).toEqual([{ version: "1", stage: "None", createdAt: 2 }]);
+  });
+});
+
+describe("the version of a stage", () => {
+  const version = (stage?: string) => ({
+    ...FOUND.model_version,
+    ...(stage === undefined ? {} : { current_stage: stage }),
+  });
+
+  it.each<[string, unknown]>([
+    ["null", null],
+    ["another object", { hello: 1 }],
+    ["versions that are no list", { model_versions: FOUND.model_version }],
+    ["a version without a time", { model_versions: [{ name: "churn", version: "1", current_stage: "Production" }] }],
+    ["a version of another stage", { model_versions: [version("Archived")] }],
+    ["a version of no stage", { model_versions: [version()] }],
+  ])("is refused with %s", async (_what, answer) => {
+    expect(await errorOf(resolveStage, await meet(saysJson(answer)))).toMatchObject(BAD_ANSWER);
+  });
+
+  it("is nothing where MLflow leaves out an empty list", async () => {
+    expect(await resolveStage(await meet(saysJson({})))).toBeUndefined();
+  });
+
+  it("is the one that MLflow names", async () => {
+    const registry = await meet(saysJson({ model_versions: [version("Production")] }));
+    expect(await resolveStage(registry)).toEqual({ name: "churn", version: "1", createdAt: 1, status: "READY" });
+  });
 });
 
 /** A registry whose version has these entries at its root, and an empty page for everything else. */

@@ -34,6 +34,9 @@ const metrics = (ids: Pick<ModelVersion, "runId" | "modelId">) => (registry: Mod
 const list = (version: Partial<ModelVersion>) => (registry: ModelRegistry) =>
   registry.listArtifacts({ ...logged, ...version }, signal);
 
+const listModels = (registry: ModelRegistry) => registry.listModels(undefined, signal);
+const SECOND_PAGE = "eyJvZmZzZXQiOiAyfQ==";
+
 const FIRST = { name: "lab-model", version: "1", createdAt: 1795246461346, status: "READY", runId: RUN };
 const SECOND = { name: "lab-model", version: "2", createdAt: 1795246464653, status: "READY" };
 
@@ -58,6 +61,33 @@ const FOUND: readonly Meaning[] = [
   ["model-versions-get-deleted", read("1", "lab-model-prod"), undefined],
   ["model-versions-search", resolve({ kind: "tag", key: "stage_hint", value: "candidate" }), FIRST],
   ["model-versions-search-order", resolve({ kind: "tag", key: "stage_hint", value: "candidate" }), undefined],
+  [
+    "registered-models-search",
+    listModels,
+    {
+      models: [
+        { name: "--__--", createdAt: 1795246453754, aliases: {}, latest: [] },
+        {
+          name: "50%?&=#+;'\"<b>",
+          createdAt: 1795246453205,
+          aliases: { champion: "1" },
+          latest: [{ version: "1", stage: "None", createdAt: 1795246464457 }],
+        },
+      ],
+      next: SECOND_PAGE,
+    },
+  ],
+  [
+    "registered-models-search-page2",
+    (registry) => registry.listModels(SECOND_PAGE, signal),
+    {
+      models: [
+        { name: "LAB-MODEL", createdAt: 1795246453955, aliases: {}, latest: [] },
+        { name: "L".repeat(250), createdAt: 1795246453024, aliases: {}, latest: [] },
+      ],
+      next: "eyJvZmZzZXQiOiA0fQ==",
+    },
+  ],
   ["runs-get", metrics({ runId: RUN }), new Map(Object.entries({ accuracy: 0.93, f1: 0.91 }))],
   ["runs-get-logged", metrics({ runId: LOGGED_RUN }), new Map([["accuracy", 0.95]])],
   [
@@ -81,6 +111,8 @@ const FOUND: readonly Meaning[] = [
 ];
 
 const REFUSED: readonly Meaning[] = [
+  ["registered-models-search-max-too-big", listModels, { name: "PermanentError", code: "bad-answer" }],
+  ["registered-models-search-bad-filter", listModels, { name: "PermanentError", code: "bad-answer" }],
   ["alias-get-bad-alias", resolve(alias("a b/c")), { name: "PermanentError", code: "bad-answer" }],
   ["model-versions-get-bad-version", read("abc"), { name: "PermanentError", code: "bad-answer" }],
   [
@@ -107,7 +139,7 @@ const REFUSED: readonly Meaning[] = [
 
 /** Recorded paths that the adapter asks, and what it does with them. */
 const OURS =
-  /^GET (?:\/api\/2\.0\/mlflow\/(?:registered-models\/alias|model-versions\/(?:get|search|get-download-uri)|runs\/get|logged-models\/[^/?]+)|\/api\/2\.0\/mlflow-artifacts\/artifacts|\/model-versions\/get-artifact|\/health)(?:\?|$)/;
+  /^GET (?:\/api\/2\.0\/mlflow\/(?:registered-models\/(?:alias|search|get-latest-versions)|model-versions\/(?:get|search|get-download-uri)|runs\/get|logged-models\/[^/?]+)|\/api\/2\.0\/mlflow-artifacts\/artifacts|\/model-versions\/get-artifact|\/health)(?:\?|$)/;
 
 function recorded(name: string): Example {
   const found = examples.find((one) => one.name === name);
@@ -163,6 +195,28 @@ describe("what a real MLflow answered", () => {
     expect(`GET ${asked[1]}`).toBe(recorded("mlflow-artifacts-list").request);
   });
 
+  it("the stages and aliases of a model are understood where others asked for it alone", async () => {
+    const { registry } = await replaying("registered-models-search-filter");
+    const { models, next } = await listModels(registry);
+    expect(next).toBeUndefined();
+    expect(models).toEqual([
+      {
+        name: "lab-model",
+        createdAt: 1795246451992,
+        aliases: { "-prod_EU-1-": "1", Champion: "2", champion: "1", "prod\n": "1", чемпион: "1" },
+        latest: [
+          { version: "2", stage: "None", createdAt: 1795246464653 },
+          { version: "1", stage: "Production", createdAt: 1795246461346 },
+        ],
+      },
+    ]);
+  });
+
+  it("no model at all is an answer without a list", async () => {
+    const { registry } = await replaying("registered-models-search-filter-none");
+    expect(await listModels(registry)).toEqual({ models: [] });
+  });
+
   it("every recorded answer to a question of the adapter's is looked at here", () => {
     const looked = new Set([...FOUND, ...REFUSED].map(([name]) => name));
     const together = [
@@ -170,6 +224,8 @@ describe("what a real MLflow answered", () => {
       "model-versions-get-download-uri",
       "model-versions-get-download-uri-logged",
       "model-versions-search-by-run",
+      "registered-models-search-filter",
+      "registered-models-search-filter-none",
     ];
     const left = examples
       .filter(({ request, name }) => OURS.test(request) && !looked.has(name))

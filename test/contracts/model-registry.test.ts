@@ -1,55 +1,57 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createMlflowClient, type MlflowClient } from "../../infra/local/mlflow/client.ts";
+import { systemClock } from "../../infra/local/mlflow/clock.ts";
 import { createMlflowServer } from "../../infra/local/mlflow/server.ts";
 import { createMlflowHttp } from "../../shared/adapters/mlflow/mlflow-http.ts";
 import { createMlflowRegistry } from "../../shared/adapters/mlflow/model-registry.ts";
 import type { ModelRegistry } from "../../shared/ports/model-registry.ts";
 import { createFakeRegistry } from "../fakes/fake-registry.ts";
 import { API, at, call, text } from "../local/mlflow/harness.ts";
+import { createMlflowStage, WITH_EXAMPLE } from "./mlflow-stage.ts";
 import { modelRegistryContract } from "./model-registry.ts";
 
-const server = createMlflowServer();
+const MODELS_PER_PAGE = 4;
+
+let time = Date.now();
+/** What happens later is younger, however fast the machine is. */
+const tick = () => {
+  time += 1;
+  return time;
+};
+const server = createMlflowServer({ clock: { ...systemClock, now: tick } });
 let client: MlflowClient;
 let registry: ModelRegistry;
 beforeAll(async () => {
   const url = await server.listen();
   client = createMlflowClient({ url });
-  registry = createMlflowRegistry(createMlflowHttp(new URL(url)));
+  registry = createMlflowRegistry(createMlflowHttp(new URL(url)), MODELS_PER_PAGE);
 });
 afterAll(() => server.close());
 
 modelRegistryContract("the fake", async () => {
-  const fake = createFakeRegistry();
+  const fake = createFakeRegistry(MODELS_PER_PAGE);
   const versions = new Map<string, number>();
   return {
     registry: fake,
-    createModel: async (name) => void versions.set(name, 0),
+    createModel: async (name) => {
+      versions.set(name, 0);
+      fake.createModel(name);
+    },
     createVersion: async (name, { inputExample, ...given } = {}) => {
       const version = (versions.get(name) ?? 0) + 1;
       versions.set(name, version);
       return fake.register(name, String(version), { inputExample, ...given }).version;
     },
     setAlias: async (name, alias, version) => fake.setAlias(name, alias, version),
+    deleteAlias: async (name, alias) => fake.deleteAlias(name, alias),
     setTag: async (name, version, key, value) => fake.setTag(name, version, key, value),
+    setStage: async (name, version, to) => fake.setStage(name, version, to),
+    deleteVersion: async (name, version) => fake.deleteVersion(name, version),
+    deleteModel: async (name) => fake.deleteModel(name),
   };
 });
 
-const MLMODEL = "flavors:\n  python_function: {}\n";
-const WITH_EXAMPLE = `${MLMODEL}saved_input_example_info:\n  artifact_path: input_example.json\n  serving_input_path: serving_input_example.json\n  type: dataframe\n`;
-
-modelRegistryContract("MLflow", async () => ({
-  registry,
-  createModel: (name) => client.createRegisteredModel(name),
-  createVersion: async (name, { metrics = {}, inputExample, artifacts } = {}) => {
-    const run = await client.createRun({ metrics });
-    const example = inputExample === undefined ? {} : { "serving_input_example.json": JSON.stringify(inputExample) };
-    const mlmodel = { MLmodel: inputExample === undefined ? MLMODEL : WITH_EXAMPLE };
-    await client.logArtifacts(run, "model", artifacts ?? { ...mlmodel, ...example });
-    return client.createModelVersion(name, run, "model");
-  },
-  setAlias: client.setAlias,
-  setTag: client.setVersionTag,
-}));
+modelRegistryContract("MLflow", async () => createMlflowStage(client, registry));
 
 const signal = AbortSignal.timeout(60_000);
 const post = async (path: string, body: unknown) => (await call(server.url, "POST", `${API}/${path}`, body)).body;

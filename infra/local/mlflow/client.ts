@@ -32,6 +32,11 @@ export interface MlflowClient {
   setAlias(name: string, alias: string, version: string): Promise<void>;
   deleteAlias(name: string, alias: string): Promise<void>;
   setVersionTag(name: string, version: string, key: string, value: string): Promise<void>;
+  /** Moves a version to a stage, `Production` or another, and leaves there what is there. */
+  transitionStage(name: string, version: string, stage: string): Promise<void>;
+  /** Its aliases go with it, and its number is not given again. */
+  deleteModelVersion(name: string, version: string): Promise<void>;
+  deleteRegisteredModel(name: string): Promise<void>;
   /** Events as deliveries name them: `model_version_alias.created`. Returns the webhook's id. */
   createWebhook(webhook: { name: string; url: string; events: readonly string[]; secret?: string }): Promise<string>;
   deleteWebhook(id: string): Promise<void>;
@@ -133,6 +138,15 @@ export function createMlflowClient(options: MlflowClientOptions): MlflowClient {
     },
     async setVersionTag(name, version, key, value) {
       await call(done, "POST", "model-versions/set-tag", { name, version, key, value });
+    },
+    async transitionStage(name, version, stage) {
+      await call(done, "POST", "model-versions/transition-stage", { name, version, stage });
+    },
+    async deleteModelVersion(name, version) {
+      await call(done, "DELETE", "model-versions/delete", { name, version });
+    },
+    async deleteRegisteredModel(name) {
+      await call(done, "DELETE", "registered-models/delete", { name });
     },
     async createWebhook({ events, ...webhook }) {
       const body = { ...webhook, events: events.map(toEvent) };

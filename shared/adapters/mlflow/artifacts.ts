@@ -4,6 +4,9 @@ import type { ModelArtifact } from "../../ports/model-registry.ts";
 import type { MlflowHttp } from "./mlflow-http.ts";
 import { downloadAnswer, filesAnswer } from "./schemas.ts";
 
+/** Answers a file of a version's. */
+export const GET_ARTIFACT = "/model-versions/get-artifact";
+
 /** A model of more files or folders is refused. */
 const MAX_FILES = 5_000;
 const MAX_FOLDERS = 500;

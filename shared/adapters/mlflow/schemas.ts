@@ -15,15 +15,38 @@ export const modelVersion = z.object({
   status: z.string().default("READY"),
   source: optionalText,
   run_id: optionalText,
+  /** MLflow's word for a version that was never moved to a stage. */
+  current_stage: optionalText.transform((stage) => stage ?? "None"),
   tags,
 });
 export type WireModelVersion = z.infer<typeof modelVersion>;
 
 export const modelVersionAnswer = z.object({ model_version: modelVersion });
-export const searchAnswer = z.object({
-  model_versions: z.array(modelVersion).default([]),
-  next_page_token: optionalText,
+
+/** MLflow leaves out an empty list. An answer that holds other things in its place is not MLflow's, and says nothing. */
+function holds(list: string): (answer: object) => boolean {
+  return (answer) => list in answer || Object.keys(answer).every((key) => key === "next_page_token");
+}
+
+export const versionsAnswer = z
+  .looseObject({ model_versions: z.array(modelVersion).exactOptional() })
+  .refine(holds("model_versions"));
+
+/** It goes into the next question's address; MLflow's own are far shorter. */
+const pageToken = optionalText.refine((token) => token === undefined || token.length <= 2_000);
+const latestVersion = modelVersion.pick({ version: true, creation_timestamp: true, current_stage: true });
+const registeredModel = z.object({
+  name: z.string(),
+  creation_timestamp: z.number(),
+  aliases: z.array(z.object({ alias: z.string(), version: z.string() })).default([]),
+  latest_versions: z.array(latestVersion).default([]),
 });
+export type WireRegisteredModel = z.infer<typeof registeredModel>;
+
+/** Models and their pointers. */
+export const modelsAnswer = z
+  .looseObject({ registered_models: z.array(registeredModel).exactOptional(), next_page_token: pageToken })
+  .refine(holds("registered_models"));
 
 /** NaN arrives as text. MLflow's store keeps an infinity as the largest number, which nobody measures otherwise. */
 const metricValue = z
