@@ -6,6 +6,7 @@ import {
 } from "@azure/service-bus";
 import { PermanentError, TransientError } from "../../domain/errors.ts";
 import type { MessageBus, OutgoingMessage } from "../../ports/message-bus.ts";
+import { clientOnce, within } from "./client.ts";
 
 /** One send may take this long; a webhook must be answered within 5 s. */
 const SEND_MS = 4_000;
@@ -19,18 +20,11 @@ const PERMANENT = new Set(["MessagingEntityNotFound", "MessageSizeExceeded", "Me
 /** Sends through Azure Service Bus: one client, one cached sender a queue. */
 export function createServiceBus(openClient: () => Promise<ServiceBusClient>): MessageBus {
   const senders = new Map<string, Promise<ServiceBusSender>>();
-  let client: Promise<ServiceBusClient> | undefined;
-  const clientOnce = () => {
-    client ??= openClient().catch((error: unknown) => {
-      client = undefined;
-      throw error;
-    });
-    return client;
-  };
+  const client = clientOnce(openClient);
   const senderOf = (queue: string) => {
     const known = senders.get(queue);
     if (known !== undefined) return known;
-    const opened = clientOnce().then((one) => one.createSender(queue));
+    const opened = client().then((one) => one.createSender(queue));
     senders.set(queue, opened);
     opened.catch(() => senders.delete(queue));
     return opened;
@@ -61,16 +55,6 @@ export function createServiceBus(openClient: () => Promise<ServiceBusClient>): M
   };
 }
 
-/** The SDK does not heed an abort everywhere; waiting ends all the same, and sending again is harmless. */
-function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
-}
-
 /** The SDK's own refusal looks like any other failure. */
 function checkId(id: string): void {
   if (id.length > MAX_ID) throw new PermanentError("unexpected", `A message's id has ${id.length} characters.`);
@@ -89,18 +73,18 @@ function toServiceBusMessage({ id, body, at }: OutgoingMessage): ServiceBusMessa
   };
 }
 
-/** The bus's error as ours, by code; the number in its text is not to be relied on. */
-export function classifyBusError(error: unknown): Error {
+/** The bus's error as ours, by code; the number in its text is not to be relied on. `role`: what the call needs. */
+export function classifyBusError(error: unknown, role = "Azure Service Bus Data Sender"): Error {
   // What the SDK throws after its last attempt: the errors of all of them.
-  if (error instanceof AggregateError) return classifyBusError(error.errors.at(-1));
+  if (error instanceof AggregateError) return classifyBusError(error.errors.at(-1), role);
   if (!isServiceBusError(error))
     return new TransientError("unreachable", "The Service Bus gave no answer.", { cause: error });
   if (PERMANENT.has(error.code))
-    return new PermanentError("configuration-wrong", `The Service Bus refused a message: ${error.code}.`);
+    return new PermanentError("configuration-wrong", `The Service Bus refused what was asked: ${error.code}.`);
   if (error.code === "UnauthorizedAccess")
     return new TransientError(
       "access-denied",
-      "The Service Bus refused access: give the app's identity the role Azure Service Bus Data Sender on the namespace.",
+      `The Service Bus refused access: give the app's identity the role ${role} on the namespace.`,
     );
-  return new TransientError("unreachable", `The Service Bus did not take a message: ${error.code}.`);
+  return new TransientError("unreachable", `The Service Bus could not do what was asked: ${error.code}.`);
 }
