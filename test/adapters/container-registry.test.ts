@@ -48,6 +48,11 @@ const thrown = (call: Promise<unknown>) =>
 
 standsHostileAnswers("looking at a build", at, (signal) => builder.look(request.name, signal));
 standsHostileAnswers("asking for a build", at, (signal) => newBuilder().start(request, signal));
+standsHostileAnswers("removing the record of a build", at, (signal) => builder.remove(request.name, signal), {
+  // The answer's body says nothing, so nobody reads it.
+  "no JSON": { is: "returns" },
+  "another shape": { is: "returns" },
+});
 standsHostileAnswers("asking for an upload address", at, (signal) => builder.uploadContext(context(), signal));
 
 /** Answers Resource Manager's calls well, and everything else as told. */
@@ -132,6 +137,21 @@ describe("the log of a failed build", () => {
   });
 });
 
+describe("removing the record of a build", () => {
+  it.each([200, 202, 204])("ends with the answer %d, and nobody asks how the removal goes on", async (status) => {
+    const asked: string[] = [];
+    server.answerWith((incoming, response) => {
+      asked.push(`${incoming.method} ${incoming.url?.split("?")[0]}`);
+      response.writeHead(status, { location: `${server.url}/operation`, "retry-after": "60" }).end();
+      return "handled";
+    });
+    const started = performance.now();
+    await builder.remove(request.name, AbortSignal.timeout(3_000));
+    expect(performance.now() - started).toBeLessThan(1_500);
+    expect(asked).toEqual([expect.stringMatching(/^DELETE .*\/registries\/belayRegistry\/taskRuns\/belay-hostile$/)]);
+  });
+});
+
 describe("Resource Manager's refusals", () => {
   const refuse = (status: number, code: string) =>
     server.answerWith((_request, response) => {
@@ -146,11 +166,14 @@ describe("Resource Manager's refusals", () => {
     const error = await thrown(builder.look(request.name, signal()));
     checkError(error, { is: "permanent", code: "configuration-wrong" });
     expect(error).toMatchObject({ message: expect.stringContaining("AZURE_CONTAINER_REGISTRY_NAME") });
+    const removal = await thrown(builder.remove(request.name, signal()));
+    checkError(removal, { is: "permanent", code: "configuration-wrong" });
   });
 
   it("say that a build is absent when only the task run is not there", async () => {
     refuse(404, "ResourceNotFound");
     expect(await builder.look(request.name, signal())).toEqual({ kind: "absent" });
+    await expect(builder.remove(request.name, signal())).resolves.toBeUndefined();
   });
 
   it("name the role that is missing", async () => {
@@ -182,6 +205,51 @@ const IMAGES = {
 standsHostileAnswers("asking for a digest", at, (signal) => images.digestOf("m", "1", signal), IMAGES);
 standsHostileAnswers("looking for an image", at, (signal) => images.exists("m", DIGEST, signal), IMAGES);
 standsHostileAnswers("locking an image", at, (signal) => images.lock("m", DIGEST, signal), IMAGES);
+standsHostileAnswers("unlocking an image", at, (signal) => images.unlock("m", DIGEST, signal), IMAGES);
+standsHostileAnswers("removing an image", at, (signal) => images.remove("m", DIGEST, signal), IMAGES);
+
+describe("removing an image", () => {
+  const remove = () => images.remove("m", DIGEST, AbortSignal.timeout(3_000));
+
+  it.each([
+    [202, "removed"],
+    [404, "absent"],
+    [405, "locked"],
+  ] as const)("that is answered %d leaves it %s", async (status, outcome) => {
+    server.answerWith(status);
+    expect(await remove()).toBe(outcome);
+  });
+
+  it("is tried again later where somebody else is at it", async () => {
+    server.answerWith(409);
+    checkError(await thrown(remove()), { is: "transient", code: "unreachable" });
+  });
+
+  it("names the role that is missing", async () => {
+    server.answerWith(403);
+    expect(await thrown(remove())).toMatchObject({ message: expect.stringContaining("AcrDelete") });
+    expect(await thrown(images.unlock("m", DIGEST, AbortSignal.timeout(3_000)))).toMatchObject({
+      message: expect.stringContaining("AcrPush"),
+    });
+  });
+});
+
+it.each([
+  ["still locked", { deleteEnabled: false, writeEnabled: false }],
+  ["half unlocked", { deleteEnabled: true, writeEnabled: false }],
+  ["without a word about it", {}],
+])("an image is not taken for unlocked where the answer shows it %s", async (_what, changeableAttributes) => {
+  server.answerWith((_request, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    const times = { createdTime: "2026-01-02T03:04:05Z", lastUpdateTime: "2026-01-02T03:04:05Z" };
+    const manifest = { digest: DIGEST, ...times, changeableAttributes };
+    response.end(JSON.stringify({ registry: "r", imageName: "m", manifest }));
+    return "handled";
+  });
+  const error = await thrown(images.unlock("m", DIGEST, AbortSignal.timeout(3_000)));
+  checkError(error, { is: "permanent", code: "bad-answer" });
+  expect(error).toMatchObject({ message: expect.stringContaining("unlocked") });
+});
 
 describe("exchanging a token at the registry", () => {
   it.each<Hostility>(["silent", "dripping", "resetting", "endless", "no JSON", "redirecting", 403, 500])(

@@ -125,6 +125,51 @@ export function imageBuilderContract(name: string, open: () => Promise<BuilderSt
       expect(stage.builds() - before).toBe(2);
     });
 
+    it("removes a build's record, also a second time, and leaves its image", async () => {
+      const request = await requestOf();
+      await stage.builder.start(request, signal);
+      const state = await ended(request.name);
+      await stage.builder.remove(request.name, signal);
+      expect(await stage.builder.look(request.name, signal)).toEqual({ kind: "absent" });
+      await stage.builder.remove(request.name, signal);
+      const digest = state.kind === "succeeded" ? (state.digest ?? "") : "";
+      expect(await stage.images.digestOf("models/good", String(count), signal)).toBe(digest);
+      expect(await stage.images.exists("models/good", digest, signal)).toBe(true);
+    });
+
+    it("removes the record of a build that failed", async () => {
+      const request = await requestOf("broken");
+      await stage.builder.start(request, signal);
+      await ended(request.name);
+      await stage.builder.remove(request.name, signal);
+      expect(await stage.builder.look(request.name, signal)).toEqual({ kind: "absent" });
+    });
+
+    it("removes no other build's record", async () => {
+      const request = await requestOf();
+      const other = { ...request, name: `${request.name}-2` };
+      await stage.builder.start(request, signal);
+      await stage.builder.start(other, signal);
+      await ended(other.name);
+      await stage.builder.remove(request.name, signal);
+      expect(await stage.builder.look(other.name, signal)).toMatchObject({ kind: "succeeded" });
+    });
+
+    it("takes the removal of a build that nobody asked for for no error", async () => {
+      await expect(stage.builder.remove("belay-nobody-asked", signal)).resolves.toBeUndefined();
+    });
+
+    it("builds again what was removed", async () => {
+      const before = stage.builds();
+      const request = await requestOf();
+      await stage.builder.start(request, signal);
+      await ended(request.name);
+      await stage.builder.remove(request.name, signal);
+      await stage.builder.start(request, signal);
+      expect(await ended(request.name)).toMatchObject({ kind: "succeeded" });
+      expect(stage.builds() - before).toBe(2);
+    });
+
     it("says that a Dockerfile is broken, with the last lines of its log", async () => {
       const request = await requestOf("broken");
       await stage.builder.start(request, signal);

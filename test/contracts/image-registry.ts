@@ -70,8 +70,55 @@ export function imageRegistryContract(name: string, open: () => Promise<Registry
       expect(await stage.images.lock(repository, digest, signal)).toBe(true);
       expect(await stage.images.lock(repository, digest, signal)).toBe(true);
       expect(await stage.remove(repository, digest)).toBe(false);
+      expect(await stage.images.remove(repository, digest, signal)).toBe("locked");
       expect(await stage.images.exists(repository, digest, signal)).toBe(true);
       expect(await stage.images.digestOf(repository, "1", signal)).toBe(digest);
+    });
+
+    it("removes an image with all of its tags, once", async () => {
+      const digest = await stage.push(repository, "1", "one");
+      expect(await stage.push(repository, "1-again", "one")).toBe(digest);
+      expect(await stage.images.remove(repository, digest, signal)).toBe("removed");
+      expect(await stage.images.exists(repository, digest, signal)).toBe(false);
+      for (const tag of ["1", "1-again"]) expect(await stage.images.digestOf(repository, tag, signal)).toBeUndefined();
+      expect(await stage.images.remove(repository, digest, signal)).toBe("absent");
+      expect(await stage.images.lock(repository, digest, signal)).toBe(false);
+    });
+
+    it("removes neither another image of the repository nor the same image of another", async () => {
+      const digest = await stage.push(repository, "1", "one");
+      const second = await stage.push(repository, "2", "two");
+      await stage.push(`${repository}-other`, "1", "one");
+      expect(await stage.images.remove(repository, digest, signal)).toBe("removed");
+      expect(await stage.images.digestOf(repository, "2", signal)).toBe(second);
+      expect(await stage.images.digestOf(`${repository}-other`, "1", signal)).toBe(digest);
+    });
+
+    it("removes what it unlocked again, however often", async () => {
+      const digest = await stage.push(repository, "1", "one");
+      await stage.images.lock(repository, digest, signal);
+      await stage.images.unlock(repository, digest, signal);
+      await stage.images.unlock(repository, digest, signal);
+      expect(await stage.images.exists(repository, digest, signal)).toBe(true);
+      expect(await stage.images.remove(repository, digest, signal)).toBe("removed");
+      expect(await stage.images.exists(repository, digest, signal)).toBe(false);
+    });
+
+    it("is not disturbed by what is not there: neither image nor repository", async () => {
+      await stage.push(repository, "1", "one");
+      for (const where of [repository, `${repository}-nowhere`]) {
+        await expect(stage.images.unlock(where, UNKNOWN, signal)).resolves.toBeUndefined();
+        expect(await stage.images.remove(where, UNKNOWN, signal)).toBe("absent");
+      }
+    });
+
+    it("keeps no lock for an image that was removed and pushed anew", async () => {
+      const digest = await stage.push(repository, "1", "one");
+      await stage.images.lock(repository, digest, signal);
+      await stage.images.unlock(repository, digest, signal);
+      await stage.images.remove(repository, digest, signal);
+      expect(await stage.push(repository, "1", "one")).toBe(digest);
+      expect(await stage.remove(repository, digest)).toBe(true);
     });
   });
 }

@@ -4,7 +4,7 @@ import type { BuildRequest, BuildState, ImageBuilder } from "../../shared/ports/
 import type { ImageRegistry } from "../../shared/ports/image-registry.ts";
 
 export interface FakeBuilder extends ImageBuilder {
-  /** How many builds really ran. */
+  /** Every build that was started, also where its record was removed. */
   builds(): readonly BuildRequest[];
 }
 
@@ -34,6 +34,15 @@ export function createFakeImages(): FakeImages {
       locked.add(`${repository}@${digest}`);
       return true;
     },
+    unlock: async (repository, digest) => void locked.delete(`${repository}@${digest}`),
+    remove: async (repository, digest) => {
+      const image = `${repository}@${digest}`;
+      if (!digests.has(image)) return "absent";
+      if (locked.has(image)) return "locked";
+      digests.delete(image);
+      for (const [tag, named] of tags) if (named === digest && tag.startsWith(`${repository}:`)) tags.delete(tag);
+      return "removed";
+    },
     exists: async (repository, digest) => digests.has(`${repository}@${digest}`),
     ping: async () => {},
     push: (repository, tag, digest) => {
@@ -61,6 +70,7 @@ export function createFakeBuilder(
   fate: (request: BuildRequest) => { seconds: number; state?: Extract<BuildState, { kind: "failed" }> },
 ): FakeBuilder {
   const runs = new Map<string, { request: BuildRequest; startedAt: number }>();
+  const built: BuildRequest[] = [];
   let uploads = 0;
   return {
     uploadContext: async (context) => {
@@ -69,7 +79,9 @@ export function createFakeBuilder(
       return `source/${uploads}.tar.gz`;
     },
     start: async (request) => {
-      if (!runs.has(request.name)) runs.set(request.name, { request, startedAt: now() });
+      if (runs.has(request.name)) return;
+      runs.set(request.name, { request, startedAt: now() });
+      built.push(request);
     },
     look: async (name) => {
       const run = runs.get(name);
@@ -82,6 +94,7 @@ export function createFakeBuilder(
       images.push(repository, tag, digest);
       return { kind: "succeeded", digest };
     },
-    builds: () => [...runs.values()].map(({ request }) => request),
+    remove: async (name) => void runs.delete(name),
+    builds: () => [...built],
   };
 }

@@ -8,6 +8,7 @@ import { within } from "../azure/within.ts";
 import { toFailure } from "./build-failure.ts";
 import { classifyTasksError } from "./classify.ts";
 import { type RunScope, readLastLines } from "./run-log.ts";
+import { sendOnly } from "./send-only.ts";
 import { toDockerBuild, toStanding } from "./task-run.ts";
 import { uploadContext } from "./upload-context.ts";
 
@@ -22,7 +23,8 @@ const registryAnswer = z.object({ location: z.string().min(1) });
 
 /**
  * Builds with ACR Tasks: a build is a task run with a name. Calls of Resource Manager per build: the registry's
- * location once a process, an upload address, the PUT, one a look, and one for the log of a build that failed.
+ * location once a process, an upload address, the PUT, one a look, one for the log of a build that failed, and one
+ * for the removal of its record.
  */
 export function createAcrBuilder(settings: AcrBuilderSettings): ImageBuilder {
   const { client: open, resourceGroup, registryName, portal = "https://portal.azure.com" } = settings;
@@ -55,7 +57,8 @@ export function createAcrBuilder(settings: AcrBuilderSettings): ImageBuilder {
       location ??= await readLocation(client, signal);
       const taskRun = { location, runRequest };
       await arm(`Asking for the build ${request.name}`, signal, (abortSignal) =>
-        putTaskRun(abortSignal, (options) =>
+        // The operation ends with the build, which is looked at later.
+        sendOnly(abortSignal, (options) =>
           client.taskRuns.beginCreate(resourceGroup, registryName, request.name, taskRun, options),
         ),
       );
@@ -64,13 +67,18 @@ export function createAcrBuilder(settings: AcrBuilderSettings): ImageBuilder {
       const client = await open();
       const what = `Looking at the build ${name}`;
       const answer = await arm(what, signal, (abortSignal) =>
-        client.taskRuns.get(resourceGroup, registryName, name, { abortSignal }).catch((error: unknown) => {
-          if (isArmMissing(error)) return undefined;
-          throw error;
-        }),
+        client.taskRuns.get(resourceGroup, registryName, name, { abortSignal }).catch(undefinedIfMissing),
       );
       if (answer === undefined) return { kind: "absent" };
       return toState(client, answer, signal);
+    },
+    remove: async (name, signal) => {
+      const client = await open();
+      await arm(`Removing the record of the build ${name}`, signal, (abortSignal) =>
+        sendOnly(abortSignal, (options) =>
+          client.taskRuns.beginDelete(resourceGroup, registryName, name, options),
+        ).catch(undefinedIfMissing),
+      );
     },
   };
 
@@ -101,28 +109,8 @@ function registryId(subscriptionId: string | undefined, { resourceGroup, registr
   return `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.ContainerRegistry/registries/${registryName}`;
 }
 
-/**
- * Sends the PUT and nothing after it: the operation ends with the build, which is looked at later. The SDK polls once
- * by itself and throws where the build has failed already; aborting as soon as the PUT is taken spares both.
- */
-async function putTaskRun(signal: AbortSignal, send: (options: PutOptions) => Promise<unknown>): Promise<void> {
-  const done = new AbortController();
-  let taken = false;
-  const onResponse = ({ status }: { status: number }) => {
-    if (status >= 300) return;
-    taken = true;
-    done.abort();
-  };
-  try {
-    await send({ abortSignal: AbortSignal.any([signal, done.signal]), onResponse });
-  } catch (error) {
-    if (!taken) throw error;
-  }
-}
-
-interface PutOptions {
-  abortSignal: AbortSignal;
-  onResponse: (response: { status: number }) => void;
+function undefinedIfMissing(error: unknown): undefined {
+  if (!isArmMissing(error)) throw error;
 }
 
 async function arm<T>(what: string, signal: AbortSignal, call: (limited: AbortSignal) => Promise<T>): Promise<T> {

@@ -19,6 +19,7 @@ const MAX_BYTES = 1024 * 1024;
 const READ_ROLE = "AcrPull (or Container Registry Repository Reader) on the registry";
 const LOCK_ROLE =
   "AcrPush (or Container Registry Repository Writer) on the registry: locking an image needs the right to write metadata";
+const DELETE_ROLE = "AcrDelete (or Container Registry Repository Contributor) on the registry";
 
 /** The registry's data plane, by the SDK that exchanges Entra tokens for the registry's own. */
 export function createAcrImages({ endpoint, credential }: AcrImagesSettings): ImageRegistry {
@@ -46,6 +47,17 @@ export function createAcrImages({ endpoint, credential }: AcrImagesSettings): Im
       throw classifyImagesError(`The image ${repository} ${reference}`, error, role);
     }
   };
+  /** False: the image is not there. */
+  const setLocked = async (repository: string, digest: string, locked: boolean, signal: AbortSignal) => {
+    const changed = await ask({ repository, reference: digest, role: LOCK_ROLE }, signal, (artifact, abortSignal) =>
+      artifact.updateManifestProperties({ canDelete: !locked, canWrite: !locked, abortSignal }),
+    );
+    if (changed === undefined) return false;
+    checkDigest(changed.digest, digest);
+    if (changed.canDelete === !locked && changed.canWrite === !locked) return true;
+    const wanted = locked ? "locked" : "unlocked";
+    throw new PermanentError("bad-answer", `The container registry's answer does not say that the image is ${wanted}.`);
+  };
   return {
     loginServer: address.host,
     digestOf: async (repository, tag, signal) => {
@@ -54,14 +66,13 @@ export function createAcrImages({ endpoint, credential }: AcrImagesSettings): Im
       );
       return found === undefined ? undefined : checkDigest(found.digest);
     },
-    lock: async (repository, digest, signal) => {
-      const locked = await ask({ repository, reference: digest, role: LOCK_ROLE }, signal, (artifact, abortSignal) =>
-        artifact.updateManifestProperties({ canDelete: false, canWrite: false, abortSignal }),
-      );
-      if (locked === undefined) return false;
-      checkDigest(locked.digest, digest);
-      if (locked.canDelete === false && locked.canWrite === false) return true;
-      throw new PermanentError("bad-answer", "The container registry's answer does not say that the image is locked.");
+    lock: (repository, digest, signal) => setLocked(repository, digest, true, signal),
+    unlock: async (repository, digest, signal) => {
+      await setLocked(repository, digest, false, signal);
+    },
+    remove: async (repository, digest, signal) => {
+      const outcome = await ask({ repository, reference: digest, role: DELETE_ROLE }, signal, remove);
+      return outcome ?? "absent";
     },
     exists: async (repository, digest, signal) => {
       const found = await ask({ repository, reference: digest }, signal, (artifact, abortSignal) =>
@@ -79,6 +90,22 @@ export function createAcrImages({ endpoint, credential }: AcrImagesSettings): Im
       throw new TransientError("unreachable", `The container registry ${address.host} answered ${status}.`);
     },
   };
+}
+
+/** The SDK takes a 404 for a success. */
+async function remove(artifact: RegistryArtifact, abortSignal: AbortSignal): Promise<"removed" | "locked" | "absent"> {
+  let status: number | undefined;
+  const onResponse = (response: { status: number }) => {
+    status = response.status;
+  };
+  try {
+    await artifact.delete({ abortSignal, onResponse });
+  } catch (error) {
+    // What a lock forbids, also one of a tag or of the repository: https://aka.ms/acr/faq ("disallowed operation").
+    if (readAzureFault(error)?.status === 405) return "locked";
+    throw error;
+  }
+  return status === 404 ? "absent" : "removed";
 }
 
 function toAddress(endpoint: string): URL {
