@@ -1,3 +1,4 @@
+import type { PodTemplate } from "./pod-template.ts";
 import { failed, type Problem } from "./problem.ts";
 
 /** What the API server says about a Deployment. Missing numbers count as 0, as in Go. */
@@ -11,6 +12,8 @@ export interface WorkloadStatus {
   availableReplicas: number;
   /** The `Progressing` condition, where there is one. */
   progressing?: { reason: string; message: string };
+  /** What its pods are made of, where it was looked at. */
+  template?: PodTemplate;
 }
 
 /** One pod of a workload, with what its containers are doing. */

@@ -17,4 +17,8 @@ export interface Visit {
   problem?: Problem;
   /** What follows: a step or an ending. */
   next: string;
+  /** When the next visit is due, epoch milliseconds; absent after an ending. */
+  resumeAt?: number;
+  /** The change to the cluster that the record says is applied: `rollout <stage>` or `rollback`. */
+  applied?: string;
 }

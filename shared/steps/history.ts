@@ -1,4 +1,4 @@
-import { type Deployment, deploymentId, type Ended } from "../domain/deployment.ts";
+import { type Deployment, deploymentId, type Ended, hasEnded } from "../domain/deployment.ts";
 import type { Visit } from "../domain/visit.ts";
 
 /** The fields of the event that a deployment has ended. */
@@ -38,5 +38,14 @@ export function visitOf(
     found,
     ...(problem === undefined ? {} : { problem }),
     next: next.phase === "Running" ? next.step : next.phase,
+    ...(hasEnded(next) ? {} : { resumeAt: next.resumeAt }),
+    ...appliedBy(next),
   };
+}
+
+function appliedBy(next: Deployment): Pick<Visit, "applied"> {
+  if (next.phase !== "Running") return {};
+  const { rollout, rollback } = next.work;
+  if (next.step === "rollback") return rollback?.applied === true ? { applied: "rollback" } : {};
+  return rollout?.applied === true ? { applied: `rollout ${next.stage}` } : {};
 }

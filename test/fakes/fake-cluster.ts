@@ -1,4 +1,5 @@
 import { ForeignChangeError } from "../../shared/domain/errors.ts";
+import { readPodTemplate } from "../../shared/domain/pod-template.ts";
 import { ANNOTATIONS, isWorkload, type KubernetesObject, LABELS, objectKey } from "../../shared/domain/release.ts";
 import type { PodStatus, WorkloadStatus } from "../../shared/domain/rollout-status.ts";
 import { parseToken } from "../../shared/domain/token.ts";
@@ -111,6 +112,7 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
         replicas: up ? replicas : replicas + 1,
         updatedReplicas: up ? replicas : 1,
         availableReplicas: replicas,
+        template: readPodTemplate(specOf(stored.object)),
       };
     },
     pods: async (template): Promise<readonly PodStatus[]> => {

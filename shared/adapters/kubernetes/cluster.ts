@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { PermanentError } from "../../domain/errors.ts";
+import { readPodTemplate } from "../../domain/pod-template.ts";
 import { ANNOTATIONS, LABELS } from "../../domain/release.ts";
 import type { ContainerStatus, PodStatus, WorkloadStatus } from "../../domain/rollout-status.ts";
 import { parseToken } from "../../domain/token.ts";
@@ -151,6 +152,7 @@ function toWorkloadStatus({ metadata, spec, status }: z.infer<typeof deployment>
     replicas: status.replicas,
     updatedReplicas: status.updatedReplicas,
     availableReplicas: status.availableReplicas,
+    template: readPodTemplate(spec),
     ...(progressing === undefined ? {} : { progressing: { reason: progressing.reason, message: progressing.message } }),
   };
 }

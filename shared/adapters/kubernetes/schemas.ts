@@ -23,7 +23,7 @@ const count = z.number().int().default(0);
 
 export const deployment = z.object({
   metadata: objectMetadata,
-  spec: z.object({ replicas: z.number().int().default(1) }),
+  spec: z.object({ replicas: z.number().int().default(1), template: z.unknown() }),
   status: z
     .object({
       observedGeneration: count,
