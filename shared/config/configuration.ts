@@ -25,7 +25,7 @@ export function readConfiguration(from: string, variables?: Variables): Configur
   const missing = policy.targets.flatMap((target) => findMissingFolders(file, folder, target));
   const all = [...checkLocalFile(root), ...problems, ...policy.problems, ...missing];
   if (environment === undefined || all.length > 0) throw new ConfigurationError(all);
-  return { environment, policy: { folder, targets: policy.targets } };
+  return { environment, policy: { folder, targets: policy.targets, retention: policy.retention } };
 }
 
 /** The app's root is where host.json lies: the bundle's own folder, or one above the sources. */

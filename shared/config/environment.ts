@@ -50,6 +50,12 @@ function toEnvironment({ settings: single, mlflowAuthorization: authorization, .
     kubeconfig: single.KUBECONFIG,
     /** `authorization`: the header's value; undefined: none is sent. */
     mlflow: { trackingUri: single.MLFLOW_TRACKING_URI, authorization },
+    /** When the timers run: six fields, seconds first, UTC. */
+    schedules: {
+      reconcile: single.RECONCILE_SCHEDULE,
+      sweep: single.SWEEP_SCHEDULE,
+      dailyCheck: single.DAILY_CHECK_SCHEDULE,
+    },
     /** Path of the delivery policy, relative to the app's root or absolute. */
     deliveryPolicy: single.DELIVERY_POLICY,
   };

@@ -1,3 +1,4 @@
+import type { RetentionSection } from "./policy-retention-schema.ts";
 import type { Sections } from "./policy-schema.ts";
 
 type Verify = NonNullable<Sections["verify"]>;
@@ -13,7 +14,10 @@ export const DEFAULTS: {
   readonly predictions: Complete<NonNullable<Verify["predictions"]>>;
   readonly tolerance: number;
   readonly onFirstFailure: NonNullable<Sections["onFirstFailure"]>;
+  readonly onMovedBack: NonNullable<Sections["onMovedBack"]>;
+  readonly onMissing: NonNullable<Sections["onMissing"]>;
   readonly notify: NonNullable<Sections["notify"]>;
+  readonly retention: Complete<RetentionSection>;
 } = {
   namespace: "models",
   build: {
@@ -38,5 +42,8 @@ export const DEFAULTS: {
   predictions: { path: "/predict", count: 5, maxLatency: 2, samples: [] },
   tolerance: 0.001,
   onFirstFailure: "scale-to-zero",
+  onMovedBack: "follow",
+  onMissing: "tell",
   notify: ["log"],
+  retention: { taskRuns: 7 * 24 * 60 * 60, releases: 30 * 24 * 60 * 60, keep: 10 },
 };

@@ -52,7 +52,10 @@ function expected(message: string): string {
 
 function remedyFor(value: unknown, allowed: string): string {
   if (typeof value === "number" && allowed.startsWith(DURATION_ALLOWED))
-    return `Write ${value}s if seconds were meant.`;
+    // Where no less than days are allowed, seconds cannot have been meant.
+    return / from \d+d to /.test(allowed)
+      ? `Write ${value}d if days were meant.`
+      : `Write ${value}s if seconds were meant.`;
   if (typeof value === "number" && allowed.startsWith(SIZE_ALLOWED))
     return `Write ${value}GiB if gibibytes were meant.`;
   return value === undefined || value === null ? "Add it." : "Correct it.";

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { type Gate, NOTIFIER_NAMES, STRATEGY_NAMES } from "../domain/policy.ts";
-import type { Pointer } from "../domain/promotion.ts";
+import { pointer } from "./policy-pointer-schema.ts";
+import { retentionSection } from "./policy-retention-schema.ts";
 import {
   anyText,
   dnsLabel,
@@ -16,23 +17,6 @@ import {
   wholeNumber,
 } from "./policy-values.ts";
 import { verifySection } from "./policy-verify-schema.ts";
-
-const tag = z.strictObject({ key: anyText(1, 2_000), value: anyText(0, 5_000) });
-
-const pointer = z
-  .strictObject({
-    alias: anyText(1, 2_000).describe("The alias that is set on the version to deploy.").exactOptional(),
-    tag: tag.describe("The tag, with its value, of the version to deploy.").exactOptional(),
-    newest: z.literal(true, { error: "true" }).describe("Every new version is deployed.").exactOptional(),
-  })
-  .meta({ description: "What in MLflow says which version is live.", minProperties: 1, maxProperties: 1 })
-  .transform(({ alias, tag, newest }, context): Pointer => {
-    if (alias !== undefined && tag === undefined && newest === undefined) return { kind: "alias", alias };
-    if (tag !== undefined && alias === undefined && newest === undefined) return { kind: "tag", ...tag };
-    if (newest !== undefined && alias === undefined && tag === undefined) return { kind: "newest" };
-    context.addIssue({ code: "custom", message: "exactly one of alias, tag, newest" });
-    return z.NEVER;
-  });
 
 const clusterName = text(/^[\w-]{1,63}$/, "the name of an AKS cluster");
 const resourceGroup = text(/^[\w.()-]{0,89}[\w()-]$/, "the name of a resource group");
@@ -103,6 +87,14 @@ export const sections = z.strictObject({
   onFirstFailure: oneOf(["scale-to-zero", "keep"])
     .describe("What is left of a first deployment that fails and has nothing to go back to. Default: scale-to-zero.")
     .exactOptional(),
+  onMovedBack: oneOf(["follow", "keep"])
+    .describe("Whether a pointer that was moved back to an older version is followed there. Default: follow.")
+    .exactOptional(),
+  onMissing: oneOf(["tell", "ignore"])
+    .describe(
+      "Whether somebody is told when the pointer names no version any more. What serves goes on serving. Default: tell.",
+    )
+    .exactOptional(),
   notify: list(oneOf(NOTIFIER_NAMES), 10).describe("Who is told of every ending. Default: log.").exactOptional(),
 });
 
@@ -120,6 +112,9 @@ export const policyFile = z
   .strictObject({
     version: z.literal(1, { error: "1" }).describe("The version of this file's form."),
     defaults: sections.describe("What holds for every target that does not say otherwise.").exactOptional(),
+    retention: retentionSection
+      .describe("How long what ended deployments leave behind is kept, for all targets.")
+      .exactOptional(),
     targets: z
       .record(targetName, targetEntry)
       .refine((targets) => Object.keys(targets).length > 0, { error: "at least one target" })

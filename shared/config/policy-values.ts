@@ -9,7 +9,7 @@ export const SIZE_ALLOWED = "a size with its unit";
 /** A duration between two others, as seconds. */
 export function duration(least: string, most: string) {
   const [from, to] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0];
-  const error = `${DURATION_ALLOWED}, such as 500ms, 3s, 5m or 1h30m, from ${least} to ${most}`;
+  const error = `${DURATION_ALLOWED}, such as 500ms, 3s, 5m, 1h30m or 7d, from ${least} to ${most}`;
   return z
     .string({ error })
     .regex(DURATION, { error, abort: true })

@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { canonicalJson } from "../domain/digest.ts";
-import type { TargetPolicy } from "../domain/policy.ts";
+import type { Retention, TargetPolicy } from "../domain/policy.ts";
 import type { ConfigurationProblem } from "./configuration-error.ts";
 import { type DocumentPath, type PolicyDocument, readDocument, unreadable, valueAt } from "./policy-document.ts";
 import { findCredentials, toProblems } from "./policy-problems.ts";
+import { retentionSection } from "./policy-retention-schema.ts";
 import { type Fault, findFaults } from "./policy-rules.ts";
 import { policyFile, sections, targetEntry } from "./policy-schema.ts";
 import { findUnset, type PolicySettings } from "./policy-settings.ts";
+import { toRetention } from "./to-retention.ts";
 import { toTargetPolicy } from "./to-target-policy.ts";
 
 /** What is delivered where. */
@@ -15,6 +17,8 @@ export interface DeliveryPolicy {
   /** Absolute; what `template` and `manifests` of a target are relative to. */
   folder: string;
   targets: readonly TargetPolicy[];
+  /** For all targets. */
+  retention: Retention;
 }
 
 /** The file as a document; one that cannot be read is a document with a problem. */
@@ -29,7 +33,8 @@ export function openPolicy(root: string, file: string): PolicyDocument {
 
 /** Everything that is wrong with a policy; without settings only what does not depend on them. Never throws. */
 export function checkPolicy(document: PolicyDocument, settings: PolicySettings | undefined) {
-  if (document.problems.length > 0) return { targets: [], problems: document.problems };
+  const retention = readableRetention(document);
+  if (document.problems.length > 0) return { targets: [], retention, problems: document.problems };
   const whole = policyFile.safeParse(document.value);
   const found = whole.success ? [] : toProblems(policyFile, whole.error.issues, document);
   const targets = readableTargets(document, settings);
@@ -39,7 +44,12 @@ export function checkPolicy(document: PolicyDocument, settings: PolicySettings |
     ...targets.flatMap((policy) => toTargetProblems(policy, settings, document)),
     ...findTwins(targets, document),
   ];
-  return { targets, problems };
+  return { targets, retention, problems };
+}
+
+/** One that cannot be read is the field's: its problem is told by the whole. */
+function readableRetention({ value }: PolicyDocument): Retention {
+  return toRetention(retentionSection.safeParse(valueAt(value, ["retention"])).data ?? {});
 }
 
 /** Targets that can be read by themselves, so that one bad entry hides no problem of another. */

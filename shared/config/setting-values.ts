@@ -18,6 +18,15 @@ export function matching(form: RegExp, allowed: string) {
   return setting(allowed).regex(form, { error: allowed });
 }
 
+/** When a timer runs: six fields, seconds first, as the Functions host takes them. */
+export function schedule() {
+  const field = "[0-9A-Za-z*/,-]+";
+  return matching(
+    new RegExp(`^${field}( ${field}){5}$`),
+    "six fields, seconds first, such as 0 */2 * * * * (every two minutes)",
+  );
+}
+
 export function guid(what: string) {
   return matching(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i, `the id of a ${what}, in the form of a GUID`);
 }

@@ -5,6 +5,7 @@ import {
   connectionString,
   guid,
   matching,
+  schedule,
   secretAddress,
   setting,
   sharedSecret,
@@ -108,6 +109,10 @@ export const settings = z.object({
     sharedSecrets().default([]),
     "Set it to the secrets that MLflow may still sign with, for some minutes after a change.",
   ),
+
+  RECONCILE_SCHEDULE: shown(schedule().default("0 */2 * * * *"), "Leave it out for every two minutes, UTC."),
+  SWEEP_SCHEDULE: shown(schedule().default("30 */5 * * * *"), "Leave it out for every five minutes, UTC."),
+  DAILY_CHECK_SCHEDULE: shown(schedule().default("0 0 2 * * *"), "Leave it out for 02:00 UTC every day."),
 
   DELIVERY_POLICY: shown(setting("a path").default(DEFAULT_POLICY), "Set it to the path of the delivery policy."),
   NOTIFY_WEBHOOK_URL: secret(

@@ -28,6 +28,8 @@ export function toTargetPolicy(
     rollout: toRollout({ ...DEFAULTS.rollout, ...defaults.rollout, ...entry.rollout }),
     verify: toVerify(entry.verify ?? {}, defaults.verify ?? {}),
     firstFailure: entry.onFirstFailure ?? defaults.onFirstFailure ?? DEFAULTS.onFirstFailure,
+    movedBack: entry.onMovedBack ?? defaults.onMovedBack ?? DEFAULTS.onMovedBack,
+    missing: entry.onMissing ?? defaults.onMissing ?? DEFAULTS.onMissing,
     notify: [...new Set(entry.notify ?? defaults.notify ?? DEFAULTS.notify)],
   };
 }

@@ -32,6 +32,15 @@ test("settings and policy are read together; the policy's cluster comes from the
   expect(policy.targets).toMatchObject([{ cluster: { kind: "aks", resourceGroup: "rg-belay", name: "aks-belay" } }]);
 });
 
+test("the policy's retention is read with it", () => {
+  writeFileSync(join(root, "delivery.yaml"), `${POLICY}retention: { taskRuns: 2d, releases: 14d, keep: 4 }\n`);
+  expect(readConfiguration(root, ENOUGH).policy.retention).toEqual({
+    taskRunSeconds: 172_800,
+    releaseSeconds: 1_209_600,
+    keptReleases: 4,
+  });
+});
+
 test("the app's root is found from its chunks, too", () => {
   expect(readConfiguration(join(root, "chunks"), ENOUGH).policy.folder).toBe(root);
 });

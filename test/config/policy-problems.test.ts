@@ -14,7 +14,7 @@ describe("what is wrong is told with its place, what was found, what is allowed 
     expect(only("verify: { health: { interval: 3 } }")).toEqual({
       where: "delivery.yaml:6:25 targets.churn.verify.health.interval",
       found: "3 (number)",
-      allowed: "a duration with its unit, such as 500ms, 3s, 5m or 1h30m, from 100ms to 10m",
+      allowed: "a duration with its unit, such as 500ms, 3s, 5m, 1h30m or 7d, from 100ms to 10m",
       remedy: "Write 3s if seconds were meant.",
     });
   });
@@ -103,6 +103,8 @@ describe("what is wrong is told with its place, what was found, what is allowed 
     { entries: "cluster: {}", path: "cluster", allowed: "exactly one of aks, kubeconfig" },
     { entries: "notify: [ mail ]", path: "notify.0", allowed: "one of log, webhook, slack" },
     { entries: "onFirstFailure: delete", path: "onFirstFailure", allowed: "one of scale-to-zero, keep" },
+    { entries: "onMovedBack: back", path: "onMovedBack", allowed: "one of follow, keep" },
+    { entries: "onMissing: stop", path: "onMissing", allowed: "one of tell, ignore" },
     { entries: "build:", path: "build", allowed: "a mapping" },
   ])("$entries", ({ entries, path, allowed }) => {
     const problem = only(entries);
@@ -117,11 +119,44 @@ describe("what is wrong is told with its place, what was found, what is allowed 
     { pointer: "{ alias: a, newest: true }" },
     { pointer: "{ alias: a, tag: { key: k, value: v } }" },
     { pointer: "{ newest: true, tag: { key: k, value: v } }" },
+    { pointer: "{ stage: Production, alias: a }" },
+    { pointer: "{ alias: a, tag: { key: k, value: v }, newest: true, stage: None }" },
   ])("a pointer of $pointer", ({ pointer }) => {
     const { problems } = check(`version: 1\ntargets:\n  churn:\n    model: m\n    pointer: ${pointer}`);
     expect(problems).toMatchObject([
-      { where: "delivery.yaml:5:5 targets.churn.pointer", allowed: "exactly one of alias, tag, newest" },
+      { where: "delivery.yaml:5:5 targets.churn.pointer", allowed: "exactly one of alias, tag, newest, stage" },
     ]);
+  });
+
+  test.each(["production", "Live", "null", "1"])("a pointer to the stage %s, which MLflow does not know", (stage) => {
+    const { problems } = check(`version: 1\ntargets:\n  churn:\n    model: m\n    pointer: { stage: ${stage} }`);
+    expect(problems).toMatchObject([
+      {
+        where: "delivery.yaml:5:16 targets.churn.pointer.stage",
+        allowed: "one of None, Staging, Production, Archived",
+      },
+    ]);
+  });
+
+  test.each([
+    { entry: "{ taskRuns: 7 }", path: "taskRuns", allowed: "from 1d to 3650d", remedy: "Write 7d if days were meant." },
+    { entry: "{ taskRuns: 23h }", path: "taskRuns", allowed: "from 1d to 3650d", remedy: "Correct it." },
+    { entry: "{ releases: 3651d }", path: "releases", allowed: "from 1d to 3650d", remedy: "Correct it." },
+    { entry: "{ releases: 1y }", path: "releases", allowed: "a duration with its unit", remedy: "Correct it." },
+    { entry: "{ keep: 0 }", path: "keep", allowed: "a whole number from 1 to 100", remedy: "Correct it." },
+    { entry: "{ keep: 101 }", path: "keep", allowed: "a whole number from 1 to 100", remedy: "Correct it." },
+    { entry: "{ keep: 2.5 }", path: "keep", allowed: "a whole number from 1 to 100", remedy: "Correct it." },
+    { entry: "{ taskRun: 7d }", path: "taskRun", allowed: "taskRuns, releases, keep", remedy: "Write taskRuns." },
+  ])("a retention of $entry", ({ entry, path, allowed, remedy }) => {
+    const { problems } = check(`version: 1\nretention: ${entry}\ntargets:\n  churn:${CHURN}`);
+    expect(problems).toMatchObject([{ where: `delivery.yaml:2:14 retention.${path}`, remedy }]);
+    expect(problems[0]?.allowed).toContain(allowed);
+  });
+
+  test("a retention of one target or of the defaults: it is the whole policy's", () => {
+    expect(only("retention: { keep: 5 }")).toMatchObject({ found: 'the unknown key "retention"' });
+    const { problems } = check(`version: 1\ndefaults: { retention: {} }\ntargets:\n  churn:${CHURN}`);
+    expect(problems).toMatchObject([{ where: "delivery.yaml:2:13 defaults.retention" }]);
   });
 
   test.each(["Churn", "churn-", "-churn", "c", "1churn", "churn_a", "c".repeat(41)])("a target named %s", (name) => {

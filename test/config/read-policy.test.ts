@@ -10,6 +10,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 
 const FULL = `
 version: 1
+retention: { taskRuns: 1d, releases: 3650d, keep: 3 }
 targets:
   churn-production:
     model: churn-classifier
@@ -29,13 +30,19 @@ targets:
         maxLatency: 250ms
         samples: [ { request: { inputs: [[1, 2]] }, expected: [0.5], tolerance: 0.01 }, { request: { inputs: [[3, 4]] } } ]
     onFirstFailure: keep
+    onMovedBack: keep
+    onMissing: ignore
     notify: [log, webhook, slack, log]
 `;
 
+/** What is kept where the policy says nothing. */
+const WEEK_AND_MONTH = { taskRunSeconds: 604_800, releaseSeconds: 2_592_000, keptReleases: 10 };
+
 describe("a good policy", () => {
   test("says everything about a target", () => {
-    const { targets, problems } = check(FULL, { ...SETTINGS, notifiers: ["log", "webhook", "slack"] });
+    const { targets, retention, problems } = check(FULL, { ...SETTINGS, notifiers: ["log", "webhook", "slack"] });
     expect(problems).toEqual([]);
+    expect(retention).toEqual({ taskRunSeconds: 86_400, releaseSeconds: 315_360_000, keptReleases: 3 });
     expect(targets).toEqual([
       {
         target: "churn-production",
@@ -78,6 +85,8 @@ describe("a good policy", () => {
           },
         },
         firstFailure: "keep",
+        movedBack: "keep",
+        missing: "ignore",
         notify: ["log", "webhook", "slack"],
       },
     ]);
@@ -86,6 +95,7 @@ describe("a good policy", () => {
   test("has the field's defaults where it says nothing", () => {
     expect(check(`version: 1\ntargets:\n  churn:${CHURN}`)).toEqual({
       problems: [],
+      retention: WEEK_AND_MONTH,
       targets: [
         {
           target: "churn",
@@ -117,6 +127,8 @@ describe("a good policy", () => {
             predictions: { path: "/predict", count: 5, maxLatencySeconds: 2, samples: [] },
           },
           firstFailure: "scale-to-zero",
+          movedBack: "follow",
+          missing: "tell",
           notify: ["log"],
         },
       ],
@@ -131,9 +143,12 @@ defaults:
   rollout: { replicas: 5, maxSurge: 2 }
   verify: { timeout: 20m, health: { attempts: 10, interval: 1s } }
   gates: [ { metric: accuracy, above: 0.9 } ]
+  onMovedBack: keep
+  onMissing: ignore
 targets:
   churn:${CHURN}
     rollout: { replicas: 2 }
+    onMovedBack: follow
     verify: { health: { attempts: 20 } }
   fraud:
     model: fraud
@@ -148,9 +163,30 @@ targets:
         rollout: { replicas: 2, maxSurge: 2, maxUnavailable: 0 },
         verify: { timeoutSeconds: 1_200, health: { attempts: 20, intervalSeconds: 1, successes: 3 } },
         gates: [{ metric: "accuracy" }],
+        movedBack: "follow",
+        missing: "ignore",
       },
-      { namespace: "fraud", pointer: { kind: "newest" }, gates: [], rollout: { replicas: 5 } },
+      { namespace: "fraud", pointer: { kind: "newest" }, gates: [], rollout: { replicas: 5 }, movedBack: "keep" },
     ]);
+  });
+
+  test.each(["None", "Staging", "Production", "Archived"])("follows the stage %s", (stage) => {
+    const { targets, problems } = check(`version: 1\ntargets:\n  churn: { model: m, pointer: { stage: ${stage} } }`);
+    expect(problems).toEqual([]);
+    expect(targets).toMatchObject([{ pointer: { kind: "stage", stage } }]);
+  });
+
+  test("says how long a part of what is left behind is kept, and the field says the rest", () => {
+    const retention = (entry: string) => check(`version: 1\nretention: ${entry}\ntargets:\n  churn:${CHURN}`);
+    expect(retention("{}")).toMatchObject({ problems: [], retention: WEEK_AND_MONTH });
+    expect(retention("{ releases: 90d }")).toMatchObject({
+      problems: [],
+      retention: { ...WEEK_AND_MONTH, releaseSeconds: 7_776_000 },
+    });
+    expect(retention("{ taskRuns: 36h, keep: 100 }")).toMatchObject({
+      problems: [],
+      retention: { ...WEEK_AND_MONTH, taskRunSeconds: 129_600, keptReleases: 100 },
+    });
   });
 
   test("takes what a cluster's entry leaves out from the settings", () => {
@@ -168,7 +204,8 @@ targets:
   });
 
   test("is the one at the project's root, and it says there what the defaults are", () => {
-    const { targets } = checkPolicy(openPolicy(ROOT, "delivery.yaml"), SETTINGS);
+    const { targets, retention } = checkPolicy(openPolicy(ROOT, "delivery.yaml"), SETTINGS);
+    expect(retention).toEqual(WEEK_AND_MONTH);
     const [own] = targets;
     const [bare] = check(`version: 1\ntargets:\n  churn-production:${CHURN}\n    workload: churn`).targets;
     expect({ ...own, gates: [] }).toEqual(bare);
