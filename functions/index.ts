@@ -4,9 +4,13 @@ import { createDeployments } from "./deployments.ts";
 import { createHealth } from "./health.ts";
 import { createMlflowWebhook } from "./mlflow-webhook.ts";
 import { createQueueFunction } from "./queues.ts";
+import { createTargets } from "./targets.ts";
+import { createTimerFunction } from "./timers.ts";
 
 // A configuration that cannot work stops the worker here, with every problem in one message.
-const belay = createApp(readConfiguration(import.meta.dirname));
+const configuration = readConfiguration(import.meta.dirname);
+const belay = createApp(configuration);
+const { schedules } = configuration.environment;
 
 app.http("mlflow-webhook", {
   route: "webhooks/mlflow",
@@ -20,6 +24,12 @@ app.http("deployments", {
   authLevel: "function",
   handler: createDeployments(belay),
 });
+app.http("targets", {
+  route: "targets/{target}/{command?}",
+  methods: ["GET", "POST"],
+  authLevel: "function",
+  handler: createTargets(belay),
+});
 app.http("health", { route: "health", methods: ["GET"], authLevel: "anonymous", handler: createHealth(belay) });
 
 for (const queue of QUEUES)
@@ -28,3 +38,8 @@ for (const queue of QUEUES)
     queueName: queue,
     handler: createQueueFunction(belay, queue),
   });
+
+app.timer("reconcile", { schedule: schedules.reconcile, handler: createTimerFunction(belay, "reconcile") });
+app.timer("sweep", { schedule: schedules.sweep, handler: createTimerFunction(belay, "sweep") });
+// Daily deployment check.
+app.timer("daily-check", { schedule: schedules.dailyCheck, handler: createTimerFunction(belay, "daily-check") });

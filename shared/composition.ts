@@ -3,11 +3,14 @@ import { createCredential } from "./adapters/azure/credential.ts";
 import { systemClock } from "./adapters/clock/system-clock.ts";
 import { log, withLogSink } from "./adapters/telemetry/log.ts";
 import { type Configuration, readConfiguration } from "./config/configuration.ts";
+import type { Command } from "./domain/command.ts";
 import { openBus, openPipeline, openStore } from "./open-ports.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Log } from "./ports/telemetry.ts";
 import { checkHealth, type HealthReport } from "./steps/check-health.ts";
+import type { CommandResult } from "./steps/command.ts";
 import type { PipelineDependencies, QueueName } from "./steps/consumers.ts";
+import { parseCommand } from "./steps/parse-command.ts";
 import {
   type DeploymentView,
   listDeployments,
@@ -15,10 +18,12 @@ import {
   readDeployment,
   TARGET_NAME,
 } from "./steps/read-deployments.ts";
+import { readTargetView, type TargetView } from "./steps/read-target.ts";
+import type { TimerName } from "./steps/timers.ts";
 import { type Receipt, type ReceivedDelivery, receiveDelivery } from "./webhook/receive.ts";
 
-export type { QueueName };
-export { MAX_LISTED, readConfiguration, TARGET_NAME, withLogSink };
+export type { QueueName, TimerName };
+export { MAX_LISTED, parseCommand, readConfiguration, TARGET_NAME, withLogSink };
 
 /** Every queue with a function that takes its messages. */
 export const QUEUES: readonly QueueName[] = [
@@ -36,6 +41,11 @@ export interface App {
   /** Decides about a delivery and, where it promotes, sends it to the bus; `unavailable`: the bus did not take it. */
   receiveDelivery(delivery: Pick<ReceivedDelivery, "rawBody" | "headers">): Promise<Receipt | { kind: "unavailable" }>;
   consume(queue: QueueName, body: unknown, messageId: string): Promise<void>;
+  /** One tick of a timer. */
+  tick(timer: TimerName): Promise<void>;
+  /** Undefined: the policy has no such target. */
+  giveCommand(target: string, command: Command): Promise<CommandResult | undefined>;
+  readTarget(target: string): Promise<TargetView | undefined>;
   listDeployments(query: { target?: string; limit: number }): Promise<readonly DeploymentView[]>;
   readDeployment(id: string): Promise<DeploymentView | undefined>;
   checkHealth(): Promise<HealthReport>;
@@ -71,6 +81,18 @@ export function assembleApp(configuration: Configuration, foundation: Foundation
     const { createConsumers } = await import("./steps/consumers.ts");
     return createConsumers(await pipeline());
   });
+  const timers = lazily(async () => {
+    const { createTimers } = await import("./steps/timers.ts");
+    return createTimers(await pipeline());
+  });
+  const giveCommand = lazily(async () => {
+    const [{ createGiveCommand }, { createPolicyReader }] = await Promise.all([
+      import("./steps/command.ts"),
+      import("./steps/consumers.ts"),
+    ]);
+    const dependencies = await pipeline();
+    return createGiveCommand({ ...dependencies, readPolicy: createPolicyReader(dependencies) });
+  });
   return {
     receiveDelivery: async (delivery) => {
       const { secrets } = environment.webhook;
@@ -83,6 +105,10 @@ export function assembleApp(configuration: Configuration, foundation: Foundation
       return receipt.kind === "accepted" ? sendPromotion(foundation, receipt) : logReceipt(foundation.log, receipt);
     },
     consume: async (queue, body, messageId) => (await consumers())[queue](body, messageId),
+    tick: async (timer) => (await timers())[timer](),
+    giveCommand: async (target, command) => (await giveCommand())(target, command),
+    readTarget: async (target) =>
+      policy.targets.some((one) => one.target === target) ? readTargetView(await store(), target) : undefined,
     listDeployments: async (query) => listDeployments(await store(), { ...query, now: clock.now() }),
     readDeployment: async (id) => readDeployment(await store(), id),
     checkHealth: () => checkHealth(systemsOf(configuration, foundation), clock),

@@ -79,6 +79,7 @@ export async function openPipeline(
     readManifests: ({ rollout }) => readManifests(resolve(policy.folder, rollout.manifests)),
     notifiers: createNotifiers({ log, now: systemClock.now, ...notifierSettings(environment) }),
     policies: policy.targets,
+    retention: policy.retention,
     log,
     clock: systemClock,
   };

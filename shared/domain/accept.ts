@@ -1,7 +1,7 @@
 import { firstStep } from "./advance.ts";
 import { type Deployment, deploymentId, hasEnded, type Running, type Waiting } from "./deployment.ts";
 import { endUnsuccessfully, identityOf, refusal } from "./ending.ts";
-import { describeModel, type ModelVersion, sameModel } from "./model.ts";
+import { describeModel, type ModelIdentity, type ModelVersion, sameModel } from "./model.ts";
 import type { TargetPolicy } from "./policy.ts";
 import { failed, type Problem } from "./problem.ts";
 import { describePointer, type Promotion } from "./promotion.ts";
@@ -27,33 +27,39 @@ export interface Wish {
 export type Decision =
   /** Already wanted: what is owed for that record is sent again. */
   | { kind: "repeat"; deployment: Deployment }
+  /** The policy says that nothing comes of it. */
+  | { kind: "ignored"; reason: string }
   /** One transaction: the target and every record that changes. */
   | { kind: "commit"; target: Target; deployments: readonly Deployment[]; accepted: Deployment };
 
 /** Whether a promotion becomes a deployment, waits, is refused, or was already there. Pure. */
 export function accept(wish: Wish, now: number): Decision {
-  const model = wish.found ?? missingModel(wish.promotion);
-  const repeated = repeatOf(wish, model);
+  const { policy, found } = wish;
+  const asked = askedFor(wish);
+  const repeated = repeatOf(wish, asked);
   if (repeated !== undefined) return { kind: "repeat", deployment: repeated };
-  const generation = Math.max(wish.target.generation + 1, Math.floor(now / 1000));
+  if (found === undefined && policy.missing === "ignore")
+    return { kind: "ignored", reason: `${pointsNowhere(wish.promotion)} The policy says that nothing comes of it.` };
+  const generation = generationAfter(wish.target, now);
   const target: Target = {
     ...wish.target,
     generation,
-    wanted: { model: identityOf(model), policyId: wish.policyId, generation },
+    wanted: { model: asked, policyId: wish.policyId, generation },
   };
+  const promotion = { ...wish.promotion, wishedAt: wishedAt(wish, asked) };
   const base = {
     schema: 1,
     target: target.name,
     generation,
     sequence: 1,
-    promotion: wish.promotion,
-    model,
+    promotion,
+    model: found ?? missingModel(promotion),
     policyId: wish.policyId,
-    notify: wish.policy.notify,
+    notify: policy.notify,
     createdAt: now,
     work: {},
   } as const;
-  const refused = refuse(wish, model);
+  const refused = refuse(wish, promotion);
   if (refused !== undefined) {
     const waiting: Waiting = { ...base, sequence: 0, phase: "Waiting", resumeAt: now };
     const rejected = endUnsuccessfully(waiting, "Rejected", refused, target, now);
@@ -64,22 +70,81 @@ export function accept(wish: Wish, now: number): Decision {
     : start({ ...base, ...firstStep(now) }, target, wish.active, now);
 }
 
-/** Only what the target wants is a repeat, not what it runs; a wish signed after that version's ending is new. */
-function repeatOf({ target, wanted, promotion, policyId }: Wish, model: ModelVersion): Deployment | undefined {
-  if (target.wanted === undefined || wanted === undefined) return undefined;
-  if (!sameModel(target.wanted.model, model) || target.wanted.policyId !== policyId) return undefined;
-  // The clock that signs wishes may be ahead of the table's: a wish is never newer than its own ending.
-  if (promotion.id === wanted.promotion.id) return wanted;
-  return hasEnded(wanted) && promotion.wishedAt > wanted.endedAt ? undefined : wanted;
+/** The generation of the next accepted promotion: up by one, and never behind the epoch second. */
+export function generationAfter({ generation }: Pick<Target, "generation">, now: number): number {
+  return Math.max(generation + 1, Math.floor(now / 1000));
 }
 
-function refuse({ found, promotion, target }: Wish, model: ModelVersion): Problem | undefined {
-  if (found === undefined)
-    return failed(
-      "pointer-missing",
-      `The ${describePointer(promotion.pointer)} of ${promotion.model} points to no version.`,
-    );
-  return refusal(target, model, promotion.wishedAt);
+/** A pointer that points nowhere asks for the same nothing, whichever version was named with the wish. */
+function askedFor({ promotion, found }: Wish): ModelIdentity {
+  return found === undefined ? { name: promotion.model, version: "none", createdAt: 0 } : identityOf(found);
+}
+
+/** Only what the target wants is a repeat, not what it runs; what makes a wish for the same a new one depends on who has it. */
+function repeatOf(wish: Wish, asked: ModelIdentity): Deployment | undefined {
+  const { target, wanted } = wish;
+  if (target.wanted === undefined || wanted === undefined || !sameModel(target.wanted.model, asked)) return undefined;
+  return isNewWish(wish, wanted) ? undefined : wanted;
+}
+
+function isNewWish({ promotion, policyId, target }: Wish, wanted: Deployment): boolean {
+  const { origin } = promotion;
+  switch (origin.kind) {
+    // A policy that changed by itself starts nothing.
+    case "difference":
+      return false;
+    case "retry":
+      return hasEnded(wanted) && wanted.generation === origin.of;
+    case "webhook":
+      return target.wanted?.policyId !== policyId || (isNewer(promotion, wanted) && !isLive(target, wanted));
+    case "person":
+      return target.wanted?.policyId !== policyId || isNewer(promotion, wanted);
+    default:
+      return origin satisfies never;
+  }
+}
+
+/** The clock that signs wishes may be ahead of the table's: a wish is never newer than its own ending. */
+function isNewer(promotion: Promotion, wanted: Deployment): boolean {
+  return promotion.id !== wanted.promotion.id && hasEnded(wanted) && promotion.wishedAt > wanted.endedAt;
+}
+
+/** What runs already is not deployed again because an event names it once more. */
+function isLive({ stable }: Target, wanted: Deployment): boolean {
+  return wanted.phase === "Succeeded" && stable?.generation === wanted.generation;
+}
+
+/**
+ * Since when this is wished, as far as it is known. The registry that says otherwise than what is wanted has changed
+ * its word after that was accepted.
+ */
+function wishedAt({ promotion, target, wanted }: Wish, asked: ModelIdentity): number {
+  if (promotion.origin.kind !== "difference") return promotion.wishedAt;
+  const changed = target.wanted !== undefined && !sameModel(target.wanted.model, asked);
+  return changed && wanted !== undefined ? wanted.createdAt : 1;
+}
+
+function refuse({ found, policy, target }: Wish, promotion: Promotion): Problem | undefined {
+  if (found === undefined) return failed("pointer-missing", pointsNowhere(promotion));
+  return refusal(target, found, promotion.wishedAt) ?? movedBack(policy, target, promotion, found);
+}
+
+function pointsNowhere({ pointer, model }: Promotion): string {
+  return `The ${describePointer(pointer)} of ${model} points to no version.`;
+}
+
+function movedBack(
+  policy: TargetPolicy,
+  { stable }: Target,
+  { pointer, origin }: Promotion,
+  found: ModelVersion,
+): Problem | undefined {
+  if (policy.movedBack === "follow" || origin.kind === "person" || stable === undefined) return undefined;
+  if (stable.model.name !== found.name || Number(found.version) >= Number(stable.model.version)) return undefined;
+  return failed(
+    "moved-back",
+    `The ${describePointer(pointer)} moved back from version ${stable.model.version} to ${found.version}; the policy keeps what is live.`,
+  );
 }
 
 function isOpen(deployment: Deployment | undefined): deployment is Waiting | Running {

@@ -196,6 +196,23 @@ function fail(
   return enterStep({ ...deployment, cause: problem }, target, "rollback", deployment.stage, rules, now);
 }
 
+/**
+ * A person's word that cuts in: before the first change the deployment ends, after it it goes back at once.
+ * Undefined: it is on its way back already.
+ */
+export function stop(
+  deployment: Running,
+  target: Target,
+  waiting: Waiting | undefined,
+  problem: Problem,
+  rules: Rules,
+  now: number,
+): Transition | undefined {
+  if (deployment.step === "rollback") return undefined;
+  if (!hasBegun(deployment)) return end(deployment, target, waiting, "Rejected", problem, false, now);
+  return enterStep({ ...deployment, cause: problem }, target, "rollback", deployment.stage, rules, now);
+}
+
 function failureOf(deployment: Running, target: Target, problem: Problem): "rollback" | Exclude<Ending, "Succeeded"> {
   const { failure } = PIPELINE[deployment.step];
   const untouched: Ending = problem.kind === "failed" ? "Rejected" : "Failed";

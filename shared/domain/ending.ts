@@ -2,7 +2,7 @@ import { type Deployment, type Ended, hasBegun, type Running, type Unsuccessful,
 import { identityKey, type ModelIdentity, sameModel } from "./model.ts";
 import type { Ending } from "./pipeline.ts";
 import { failed, type Problem, type ProblemCode } from "./problem.ts";
-import { MAX_QUARANTINE, type Quarantined, type StableRelease, type Target } from "./target.ts";
+import { MAX_FORMER, MAX_QUARANTINE, type Quarantined, type StableRelease, type Target } from "./target.ts";
 
 /** The parts every phase of a record shares. */
 export function baseOf(deployment: Deployment) {
@@ -54,6 +54,7 @@ const NOT_THE_MODEL: ReadonlySet<ProblemCode> = new Set([
   "version-not-ready",
   "quarantined",
   "held",
+  "moved-back",
   "superseded",
   "stable-lost",
   "foreign-change",
@@ -66,7 +67,7 @@ export function targetAfterEnding(target: Target, ended: Ended, hold: boolean): 
   const idle: Target = { ...rest, changing: false };
   if (ended.phase === "Succeeded") {
     const quarantine = without(idle.quarantine, ended.model);
-    return { ...idle, quarantine, stable: ended.serving };
+    return { ...idle, quarantine, stable: ended.serving, former: formerOf(idle, ended.serving) };
   }
   const quarantine = blames(ended.cause ?? ended.problem)
     ? [{ model: identityOf(ended.model), endedAt: ended.endedAt }, ...without(idle.quarantine, ended.model)]
@@ -74,6 +75,14 @@ export function targetAfterEnding(target: Target, ended: Ended, hold: boolean): 
   const after = { ...idle, quarantine: quarantine.slice(0, MAX_QUARANTINE) };
   if (!hold && ended.phase !== "RollbackFailed" && !followsForeignChange(ended)) return after;
   return { ...after, hold: { reason: ended.problem, since: ended.endedAt, generation: ended.generation } };
+}
+
+/** The stable releases before this one, newest first, each once. */
+function formerOf({ stable, former = [] }: Target, next: StableRelease): readonly StableRelease[] {
+  const before = stable === undefined ? former : [stable, ...former];
+  const others = new Map(before.toReversed().map((one) => [one.releaseId, one]));
+  others.delete(next.releaseId);
+  return [...others.values()].reverse().slice(0, MAX_FORMER);
 }
 
 /** Whoever changed the target before the way back is still there after it. */

@@ -14,6 +14,24 @@ export interface PruneMessage extends StepMessage {
   look: "prune";
 }
 
+/** Asks for one look of the daily check at what a target runs. */
+export interface CheckMessage {
+  target: string;
+  look: "daily-check";
+  /** `2026-11-25` */
+  day: string;
+  /** Looks that were made before this one. */
+  looks: number;
+}
+
+/** Asks for one notifier to be told of what a daily check found. */
+export interface ReportMessage {
+  target: string;
+  /** The day of the check. */
+  report: string;
+  notifier: NotifierName;
+}
+
 export interface NotifyMessage extends StepMessage {
   notifier: NotifierName;
 }
@@ -27,7 +45,13 @@ export type Owed =
  * When what is left of an ended deployment is removed: at once, and once more after the longest time
  * a frozen worker can live (`functionTimeout`, 5 minutes).
  */
-const PRUNE_AFTER_MS = [0, 330_000];
+const LAST_PRUNE_MS = 330_000;
+const PRUNE_AFTER_MS = [0, LAST_PRUNE_MS];
+
+/** Whether a look made now is the last one that an ended deployment needs. */
+export function isLastPrune(endedAt: number, now: number): boolean {
+  return now >= endedAt + LAST_PRUNE_MS;
+}
 
 /** Every message a record owes from the moment it is saved. Pure. */
 export function owed(deployment: Deployment): readonly Owed[] {

@@ -7,6 +7,9 @@ const REMEDIES = {
   "gate-failed": "Train a version that meets the gate, or change the gate in the delivery policy.",
   "gate-unmeasured": "Log the metric on the version's MLflow run, then set the alias again.",
   quarantined: "This version failed here before. Set the alias again in MLflow to have it tried once more.",
+  "moved-back":
+    "Nothing to do: the policy keeps what is live. Say onMovedBack: follow to have an older version deployed.",
+  stopped: "Promote a version when you are ready: set the alias again in MLflow, or use the command promote.",
   held: "Find out what changed the target, then release its hold.",
   superseded: "Nothing to do: a newer promotion took its place.",
   "build-broken": "Read the build log, correct the model's files or the Dockerfile, and promote a new version.",

@@ -14,12 +14,21 @@ export interface Promotion {
   pointer: Pointer;
   /** The version named with the wish; the registry has the last word. */
   version?: string;
-  /** When the wish was signed or given, epoch milliseconds. */
+  /** When the wish was signed or given, epoch milliseconds; of the reconciler's: since when the registry says so, at least. */
   wishedAt: number;
+  /** For this target only. */
+  target?: string;
   origin: PromotionOrigin;
 }
 
-export type PromotionOrigin = { kind: "webhook"; deliveryId: string; event: string };
+export type PromotionOrigin =
+  | { kind: "webhook"; deliveryId: string; event: string }
+  /** The reconciler saw that the registry says otherwise than what is wanted. */
+  | { kind: "difference" }
+  /** The reconciler tries an ending again: that of generation `of`, for the `attempt`th time in a row. */
+  | { kind: "retry"; of: number; attempt: number }
+  /** A person asked for what the pointer says, whatever was before. */
+  | { kind: "person"; by: string };
 
 export function samePointer(a: Pointer, b: Pointer): boolean {
   if (a.kind === "alias") return b.kind === "alias" && a.alias === b.alias;

@@ -33,6 +33,8 @@ export interface Hold {
   /** Epoch milliseconds. */
   since: number;
   generation: number;
+  /** The person who holds it; without one it was Belay. */
+  by?: string;
 }
 
 /** One place that serves one model: the row that serialises its deployments. */
@@ -51,12 +53,17 @@ export interface Target {
   /** Generation of the last deployment that may have changed the cluster. */
   changedBy?: number;
   stable?: StableRelease;
+  /** Stable releases before it, newest first; their rows and images are kept. */
+  former?: readonly StableRelease[];
   hold?: Hold;
   quarantine: readonly Quarantined[];
 }
 
 /** Quarantined versions kept per target; older ones are forgotten. */
 export const MAX_QUARANTINE = 50;
+
+/** Former stable releases remembered per target. */
+export const MAX_FORMER = 30;
 
 export function newTarget(name: string): Target {
   return { schema: 1, name, generation: 0, changing: false, quarantine: [] };

@@ -27,6 +27,36 @@ export interface BuildRecord {
   digest?: string;
 }
 
+/** Says that a deployment is open, or that somebody is still to be told of its ending; never the truth. */
+export interface OpenHint {
+  target: string;
+  generation: number;
+  /** Epoch milliseconds. */
+  createdAt: number;
+  /** The save whose messages were sent again, and how often. */
+  sequence: number;
+  times: number;
+  /** They are not sent again before this, epoch milliseconds. */
+  nextAt: number;
+}
+
+/** One deployment of a day's list. */
+export interface Listed {
+  target: string;
+  generation: number;
+}
+
+/** What one daily check found on a target. */
+export interface CheckReport {
+  target: string;
+  /** `2026-11-25` */
+  day: string;
+  /** Epoch milliseconds. */
+  at: number;
+  /** What is not as it was recorded; empty: all is. One sentence each. */
+  findings: readonly string[];
+}
+
 /** All state. Errors: TransientError when the table does not answer or holds a newer schema; PermanentError when access is denied. */
 export interface DeploymentStore {
   /** Also says what time it is by the table's own clock, epoch milliseconds. */
@@ -46,6 +76,26 @@ export interface DeploymentStore {
   listOfTarget(target: string, limit: number): Promise<readonly Deployment[]>;
   /** Writes the hint that lists a deployment under its day; before it is accepted, never the truth. */
   hintListed(target: string, generation: number, createdAt: number): Promise<void>;
+  /** Writes the hint that a deployment is open, before it is accepted; one that is there stays as it is. */
+  hintOpen(target: string, generation: number, createdAt: number): Promise<void>;
+  /** Hints of open deployments in an order that stays; `after` is the last one of the page before. */
+  listOpen(limit: number, after?: Listed): Promise<readonly Versioned<OpenHint>[]>;
+  saveOpen(hint: OpenHint, etag: string): Promise<"saved" | "conflict">;
+  /** Removes exactly what was read; gone or changed meanwhile is no error. */
+  removeOpen(hint: Listed, etag: string): Promise<void>;
+  /** Marks something that an ended deployment owed as done: a notifier's name, or `prune`. */
+  markDone(target: string, generation: number, what: string): Promise<void>;
+  readDone(target: string, generation: number): Promise<readonly string[]>;
+  /** A small value that a timer goes on from. Without an ETag it must not exist yet. */
+  readNote(name: string): Promise<Versioned<unknown> | undefined>;
+  saveNote(name: string, value: unknown, etag?: string): Promise<"saved" | "conflict">;
+  /** Deployments created on a day (`2026-11-25`), in an order that stays, after this one. */
+  listDay(day: string, limit: number, after?: Listed): Promise<readonly Listed[]>;
+  /** Removes a bundle; one that is not there is no error. */
+  removeBundle(target: string, kind: "release", id: string): Promise<void>;
+  /** The first report of a day stays. */
+  saveReport(report: CheckReport): Promise<void>;
+  readReport(target: string, day: string): Promise<CheckReport | undefined>;
   /** Resolves when the table answers. */
   ping(): Promise<void>;
   /** Hints of the last days, newest first. */

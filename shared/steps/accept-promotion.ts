@@ -35,7 +35,9 @@ const MAX_RACES = 8;
  */
 export function createAcceptPromotion(dependencies: AcceptDependencies): AcceptPromotion {
   return async (promotion) => {
-    const following = dependencies.policies.filter((policy) => follows(policy, promotion));
+    const following = dependencies.policies.filter(
+      (policy) => follows(policy, promotion) && (promotion.target ?? policy.target) === policy.target,
+    );
     if (following.length === 0)
       dependencies.log("info", "promotion.unfollowed", { promotion: promotion.id, model: promotion.model });
     const errors: unknown[] = [];
@@ -89,10 +91,20 @@ async function attempt(
     },
     now,
   );
-  if (decision.kind === "repeat") return repeat(dependencies, decision.deployment, promotion);
-  await store.putBundle(policy.target, "policy", sha256(content), content);
-  await store.hintListed(policy.target, decision.accepted.generation, now);
-  return commit(dependencies, decision, record?.etag, [active, waiting], now);
+  switch (decision.kind) {
+    case "repeat":
+      return repeat(dependencies, decision.deployment, promotion);
+    case "ignored":
+      dependencies.log("info", "promotion.ignored", { promotion: promotion.id, target: target.name });
+      return true;
+    case "commit":
+      await store.putBundle(policy.target, "policy", sha256(content), content);
+      await store.hintListed(policy.target, decision.accepted.generation, now);
+      await store.hintOpen(policy.target, decision.accepted.generation, now);
+      return commit(dependencies, decision, record?.etag, [active, waiting], now);
+    default:
+      return decision satisfies never;
+  }
 }
 
 /** Nobody is told of a promotion that was set aside, so one waits for whoever mends the registry's access. */

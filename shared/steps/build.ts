@@ -11,6 +11,7 @@ import type { BuildState, ImageBuilder } from "../ports/image-builder.ts";
 import type { ImageRegistry } from "../ports/image-registry.ts";
 import type { ModelRegistry } from "../ports/model-registry.ts";
 import type { SourceTemplate } from "../ports/source-template.ts";
+import { moveOn, taskRunName } from "./build-attempts.ts";
 import { openContext, totalBytes } from "./build-context.ts";
 import { readSamples } from "./samples.ts";
 import type { StepHandler, Visiting } from "./step.ts";
@@ -116,11 +117,6 @@ async function upload(
   throw new TransientError("build-service", "Another deployment's build of the same image failed meanwhile.");
 }
 
-/** 5 to 50 characters of a-z, 0-9 and dash; a failed task run never runs again, so each attempt has its own. */
-function taskRunName(key: string, attempt: number): string {
-  return `belay-${key}-${attempt}`;
-}
-
 type Started = BuildWork & Required<Pick<BuildWork, "taskRun" | "sourcePath">>;
 
 /** Later visits: look; ask for the build where nobody did; act on what it came to. */
@@ -198,7 +194,7 @@ async function broken(
   work: Started,
   state: Extract<BuildState, { kind: "failed" }>,
 ): Promise<Outcome> {
-  await moveOn(dependencies, work);
+  await moveOn(dependencies.store, work.key, work.attempt);
   const message = `Build ${work.taskRun} failed: ${state.message}`;
   return {
     result: "failed",
@@ -210,16 +206,9 @@ async function broken(
 
 /** The builder, not the build, is at fault: tried again under the next attempt's name. */
 async function nextAttempt(dependencies: BuildDependencies, work: Started, found: string): Promise<Outcome> {
-  await moveOn(dependencies, work);
+  await moveOn(dependencies.store, work.key, work.attempt);
   const { taskRun: _taskRun, sourcePath: _sourcePath, ...build } = work;
   return { result: "errored", transient: true, problem: errored("build-service", found), found, work: { build } };
-}
-
-/** No deployment looks at a failed run again; the next one gets its source anew, for the store keeps none for ever. */
-async function moveOn({ store }: BuildDependencies, { key, attempt }: Started): Promise<void> {
-  const known = await store.readBuild(key);
-  if (known !== undefined && known.value.attempt <= attempt)
-    await store.saveBuild({ key, attempt: attempt + 1 }, known.etag);
 }
 
 async function render(

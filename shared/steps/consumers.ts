@@ -1,11 +1,13 @@
 import { PermanentError } from "../domain/errors.ts";
+import type { StepMessage } from "../domain/owed.ts";
 import type { Step } from "../domain/pipeline.ts";
-import type { NotifierName, TargetPolicy } from "../domain/policy.ts";
+import type { NotifierName, Retention, TargetPolicy } from "../domain/policy.ts";
 import type { Notifier } from "../ports/notifier.ts";
 import { type AcceptDependencies, createAcceptPromotion } from "./accept-promotion.ts";
 import { type ConsumeDependencies, createConsumer } from "./consume.ts";
+import { createCheckLook } from "./daily-check.ts";
 import { createSteps, type StepDependencies } from "./index.ts";
-import { notifyMessage, promotionMessage, rollbackMessage, stepMessage } from "./messages.ts";
+import { notifyMessage, promotionMessage, rollbackMessage, stepMessage, verifyMessage } from "./messages.ts";
 import { createNotify } from "./notify.ts";
 import { createPrune } from "./prune.ts";
 import { createRunStep } from "./run-step.ts";
@@ -13,7 +15,7 @@ import type { ReadPolicy } from "./step.ts";
 
 export type PipelineDependencies = StepDependencies &
   AcceptDependencies &
-  ConsumeDependencies & { notifiers: Readonly<Record<NotifierName, Notifier>> };
+  ConsumeDependencies & { notifiers: Readonly<Record<NotifierName, Notifier>>; retention: Retention };
 
 export type QueueName = "promotions" | Step | "notify";
 
@@ -25,13 +27,16 @@ export function createConsumers(dependencies: PipelineDependencies): Readonly<Re
   const readPolicy = createPolicyReader(dependencies);
   const runStep = createRunStep({ ...dependencies, readPolicy, steps: createSteps({ ...dependencies, readPolicy }) });
   const prune = createPrune({ ...dependencies, readPolicy });
+  const check = createCheckLook({ ...dependencies, readPolicy });
   const step = (queue: Step) => createConsumer(dependencies, queue, stepMessage, runStep);
   return {
     promotions: createConsumer(dependencies, "promotions", promotionMessage, createAcceptPromotion(dependencies)),
     validate: step("validate"),
     build: step("build"),
     rollout: step("rollout"),
-    verify: step("verify"),
+    verify: createConsumer(dependencies, "verify", verifyMessage, (message) =>
+      "look" in message && message.look === "daily-check" ? check(message) : runStep(message as StepMessage),
+    ),
     rollback: createConsumer(dependencies, "rollback", rollbackMessage, (message) =>
       "look" in message && message.look === "prune" ? prune(message) : runStep(message),
     ),
@@ -40,7 +45,7 @@ export function createConsumers(dependencies: PipelineDependencies): Readonly<Re
 }
 
 /** Policies by id; they are content-addressed, so one read is enough for the life of a worker. */
-function createPolicyReader({ store }: PipelineDependencies): ReadPolicy {
+export function createPolicyReader({ store }: Pick<PipelineDependencies, "store">): ReadPolicy {
   const known = new Map<string, TargetPolicy>();
   return async (target, policyId) => {
     const cached = known.get(policyId);

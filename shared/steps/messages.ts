@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { NotifyMessage, PruneMessage, StepMessage } from "../domain/owed.ts";
+import type { CheckMessage, NotifyMessage, PruneMessage, ReportMessage, StepMessage } from "../domain/owed.ts";
 import { NOTIFIER_NAMES } from "../domain/policy.ts";
 import type { Promotion } from "../domain/promotion.ts";
 
@@ -18,7 +18,19 @@ export const rollbackMessage: z.ZodType<StepMessage | PruneMessage> = z.union([
   z.object({ ...which, look: z.undefined().optional() }),
 ]);
 
-export const notifyMessage: z.ZodType<NotifyMessage> = z.object({ ...which, notifier: z.enum(NOTIFIER_NAMES) });
+const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
+
+/** The verify queue also carries the looks of the daily check. */
+export const verifyMessage: z.ZodType<StepMessage | CheckMessage> = z.union([
+  z.object({ target: which.target, look: z.literal("daily-check"), day, looks: z.int().min(0).max(100) }),
+  z.object({ ...which, look: z.undefined().optional() }),
+]);
+
+/** One notifier is told of an ending, or of what a daily check found. */
+export const notifyMessage: z.ZodType<NotifyMessage | ReportMessage> = z.union([
+  z.object({ target: which.target, report: day, notifier: z.enum(NOTIFIER_NAMES) }),
+  z.object({ ...which, notifier: z.enum(NOTIFIER_NAMES), report: z.undefined().optional() }),
+]);
 
 const name = z.string().min(1).max(2_000);
 
@@ -30,8 +42,15 @@ export const promotionMessage: z.ZodType<Promotion> = z.object({
     z.object({ kind: z.literal("alias"), alias: name }),
     z.object({ kind: z.literal("tag"), key: name, value: z.string().max(5_000) }),
     z.object({ kind: z.literal("newest") }),
+    z.object({ kind: z.literal("stage"), stage: name }),
   ]),
   version: z.string().max(32).exactOptional(),
   wishedAt: z.number().positive(),
-  origin: z.object({ kind: z.literal("webhook"), deliveryId: z.string().max(128), event: z.string().max(100) }),
+  target: which.target.exactOptional(),
+  origin: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("webhook"), deliveryId: z.string().max(128), event: z.string().max(100) }),
+    z.object({ kind: z.literal("difference") }),
+    z.object({ kind: z.literal("retry"), of: z.int().positive(), attempt: z.int().positive() }),
+    z.object({ kind: z.literal("person"), by: z.string().min(1).max(100) }),
+  ]),
 });

@@ -1,10 +1,10 @@
 import { deploymentId, type Ended, hasEnded } from "../domain/deployment.ts";
 import { describeModel } from "../domain/model.ts";
-import type { NotifyMessage } from "../domain/owed.ts";
+import type { NotifyMessage, ReportMessage } from "../domain/owed.ts";
 import type { Ending } from "../domain/pipeline.ts";
 import type { NotifierName } from "../domain/policy.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { DeploymentStore } from "../ports/deployment-store.ts";
+import type { CheckReport, DeploymentStore } from "../ports/deployment-store.ts";
 import type { Notification, Notifier } from "../ports/notifier.ts";
 import type { Log } from "../ports/telemetry.ts";
 
@@ -18,16 +18,26 @@ export interface NotifyDependencies {
 const VISIT_MS = 30_000;
 
 /**
- * Tells one notifier about one ending, at least once and always under the same id.
+ * Tells one notifier about one ending, or about what a daily check found, at least once and always under the same id.
  * @throws TransientError, PermanentError: tried again later, then set aside; nothing else waits for it.
  */
 export function createNotify({ store, notifiers, clock, log }: NotifyDependencies) {
-  return async (message: NotifyMessage): Promise<void> => {
-    const read = await store.readDeployment(message.target, message.generation);
+  const tell = async (name: NotifierName, notification: Notification): Promise<void> => {
+    await notifiers[name].notify(notification, clock.timeout(VISIT_MS));
+    log("info", "notification.sent", { notifier: name, id: notification.id });
+  };
+  return async (message: NotifyMessage | ReportMessage): Promise<void> => {
+    if ("report" in message && message.report !== undefined) {
+      const report = await store.readReport(message.target, message.report);
+      if (report !== undefined) await tell(message.notifier, describeReport(report));
+      return;
+    }
+    const { target, generation, notifier } = message as NotifyMessage;
+    const read = await store.readDeployment(target, generation);
     if (read === undefined || !hasEnded(read.value)) return;
-    const notification = describeEnding(read.value);
-    await notifiers[message.notifier].notify(notification, clock.timeout(VISIT_MS));
-    log("info", "notification.sent", { notifier: message.notifier, id: notification.id });
+    await tell(notifier, describeEnding(read.value));
+    // Whoever was told is not told again by a sweep.
+    await store.markDone(target, generation, notifier);
   };
 }
 
@@ -76,5 +86,18 @@ export function describeEnding(ended: Ended): Notification {
         ? {}
         : { serving: { version: ended.serving.model.version, image: ended.serving.image } }),
     },
+  };
+}
+
+/** What the daily check found not to be as it was recorded. */
+export function describeReport({ target, day, at, findings }: CheckReport): Notification {
+  return {
+    id: `${target}/daily-check/${day}`,
+    target,
+    deployment: `${target} on ${day}`,
+    phase: "DailyCheck",
+    title: `Daily deployment check: ${target} is not as it was recorded`,
+    lines: [...findings, "What to do: look at the target, and decide which state is right. Nothing was changed."],
+    data: { check: "Daily deployment check", target, day, at: new Date(at).toISOString(), findings },
   };
 }

@@ -1,5 +1,5 @@
-import { hasBegun, hasEnded } from "../domain/deployment.ts";
-import type { PruneMessage } from "../domain/owed.ts";
+import { type Ended, hasBegun, hasEnded } from "../domain/deployment.ts";
+import { isLastPrune, type PruneMessage } from "../domain/owed.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { objectKey } from "../domain/release.ts";
 import type { Target } from "../domain/target.ts";
@@ -28,22 +28,32 @@ const NEVER_DELETED = new Set(["Deployment", "StatefulSet", "Service"]);
  */
 export function createPrune({ store, openCluster, readPolicy, clock, log }: PruneDependencies) {
   return async (message: PruneMessage): Promise<void> => {
-    const { record } = await store.readTarget(message.target);
-    const ended = await store.readDeployment(message.target, message.generation);
-    if (record === undefined || ended === undefined || !hasEnded(ended.value) || record.value.stable === undefined)
-      return;
-    const signal = clock.timeout(VISIT_MS);
-    const kept = await keptObjects(store, record.value);
-    const { cluster } = await openCluster(await readPolicy(message.target, ended.value.policyId));
-    const owned = await cluster.listOwned(message.target, signal);
-    const left = owned.filter((object) => isLeftover(object, kept, message.generation));
-    for (const object of left) await cluster.remove(object, signal);
-    if (left.length > 0)
-      log("info", "deployment.pruned", {
-        target: message.target,
-        removed: left.map(({ reference }) => `${reference.kind} ${reference.metadata.name}`),
-      });
+    const { now, record } = await store.readTarget(message.target);
+    const ended = (await store.readDeployment(message.target, message.generation))?.value;
+    if (record === undefined || ended === undefined || !hasEnded(ended)) return;
+    if (record.value.stable !== undefined)
+      await pruneAfter({ store, openCluster, readPolicy, clock, log }, record.value, ended);
+    if (isLastPrune(ended.endedAt, now)) await store.markDone(message.target, message.generation, "prune");
   };
+}
+
+async function pruneAfter(
+  { store, openCluster, readPolicy, clock, log }: PruneDependencies,
+  target: Target,
+  ended: Ended,
+): Promise<void> {
+  const signal = clock.timeout(VISIT_MS);
+  // The list first: what a deployment under way creates after it is not in it.
+  const { cluster } = await openCluster(await readPolicy(target.name, ended.policyId));
+  const owned = await cluster.listOwned(target.name, signal);
+  const kept = await keptObjects(store, target);
+  const left = owned.filter((object) => isLeftover(object, kept, ended.generation));
+  for (const object of left) await cluster.remove(object, signal);
+  if (left.length > 0)
+    log("info", "deployment.pruned", {
+      target: target.name,
+      removed: left.map(({ reference }) => `${reference.kind} ${reference.metadata.name}`),
+    });
 }
 
 /** What the stable release and a deployment under way are made of. */

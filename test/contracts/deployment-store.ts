@@ -146,6 +146,85 @@ export function deploymentStoreContract(name: string, open: () => Promise<Deploy
       expect(await store.listHints(3, 1, now)).toHaveLength(1);
     });
 
+    describe("hints of open deployments", () => {
+      const open = async () => (await store.listOpen(1_000)).filter(({ value }) => value.target === target);
+
+      it("are kept as they were first written", async () => {
+        await store.hintOpen(target, 10, 5);
+        await store.hintOpen(target, 10, 6);
+        expect((await open()).map(({ value }) => value)).toEqual([
+          { target, generation: 10, createdAt: 5, sequence: 0, times: 0, nextAt: 0 },
+        ]);
+      });
+
+      it("are changed and removed only as they were read", async () => {
+        await store.hintOpen(target, 10, 5);
+        const [first] = await open();
+        if (first === undefined) throw new Error("no hint");
+        const swept = { ...first.value, times: 1, nextAt: 9 };
+        expect(await store.saveOpen(swept, first.etag)).toBe("saved");
+        expect(await store.saveOpen(swept, first.etag)).toBe("conflict");
+        await store.removeOpen(swept, first.etag);
+        const [second] = await open();
+        expect(second?.value).toEqual(swept);
+        await store.removeOpen(swept, second?.etag ?? "");
+        await store.removeOpen(swept, second?.etag ?? "");
+        expect(await open()).toEqual([]);
+      });
+
+      it("come a page at a time, each once", async () => {
+        for (const generation of [1, 2, 3]) await store.hintOpen(target, generation, 5);
+        const first = await store.listOpen(1_000, { target, generation: 9_999_999 });
+        expect(first.slice(0, 2).map(({ value }) => value.generation)).toEqual([3, 2]);
+        const second = await store.listOpen(1, first[1]?.value);
+        expect(second.map(({ value }) => [value.target, value.generation])).toEqual([[target, 1]]);
+      });
+    });
+
+    it("remembers what an ended deployment owed and got, each once", async () => {
+      for (const what of ["log", "prune", "log"]) await store.markDone(target, 10, what);
+      await store.markDone(target, 100, "slack");
+      expect((await store.readDone(target, 10)).toSorted()).toEqual(["log", "prune"]);
+      expect(await store.readDone(target, 1)).toEqual([]);
+    });
+
+    it("keeps notes, and changes them only as they were read", async () => {
+      const name = `note-${target}`;
+      expect(await store.readNote(name)).toBeUndefined();
+      expect(await store.saveNote(name, { at: 1 })).toBe("saved");
+      expect(await store.saveNote(name, { at: 2 })).toBe("conflict");
+      const read = await store.readNote(name);
+      expect(read?.value).toEqual({ at: 1 });
+      expect(await store.saveNote(name, { at: 3 }, read?.etag)).toBe("saved");
+      expect(await store.saveNote(name, { at: 4 }, read?.etag)).toBe("conflict");
+    });
+
+    it("lists the deployments of one day, a page at a time", async () => {
+      const now = 1_800_000_000_000 + process.pid * 86_400_000;
+      const day = new Date(now).toISOString().slice(0, 10);
+      for (const generation of [5, 6, 7]) await store.hintListed(target, generation, now);
+      await store.hintListed(target, 8, now + 2 * 86_400_000);
+      const mine = (all: readonly { target: string }[]) => all.filter((one) => one.target === target);
+      const first = mine(await store.listDay(day, 100));
+      expect(first).toEqual([7, 6, 5].map((generation) => ({ target, generation })));
+      expect(mine(await store.listDay(day, 100, { target, generation: 6 }))).toEqual([{ target, generation: 5 }]);
+    });
+
+    it("removes a bundle, however often it is asked to", async () => {
+      await store.putBundle(target, "release", "r1", "content");
+      await store.removeBundle(target, "release", "r1");
+      await store.removeBundle(target, "release", "r1");
+      expect(await store.readBundle(target, "release", "r1")).toBeUndefined();
+    });
+
+    it("keeps a day's first report", async () => {
+      const report = { target, day: "2026-11-25", at: 5, findings: ["a", "b"] };
+      expect(await store.readReport(target, report.day)).toBeUndefined();
+      await store.saveReport(report);
+      await store.saveReport({ ...report, findings: [] });
+      expect(await store.readReport(target, report.day)).toEqual(report);
+    });
+
     it("keeps the history of one deployment apart from the next", async () => {
       await first(10);
       await store.save({ target, deployments: [{ value: deployment(target, 100) }], visits: [visit(target, 100, 1)] });

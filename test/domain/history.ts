@@ -130,7 +130,7 @@ function wish(moment: Moment, { version, policyId, signedBefore }: Extract<Happe
     },
     now,
   );
-  return decision.kind === "repeat" ? write(moment, target, []) : write(moment, decision.target, decision.deployments);
+  return decision.kind === "commit" ? write(moment, decision.target, decision.deployments) : write(moment, target, []);
 }
 
 function visit(moment: Moment, { result, late }: Extract<Happening, { kind: "visit" }>) {

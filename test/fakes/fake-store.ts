@@ -1,7 +1,15 @@
 import type { Deployment } from "../../shared/domain/deployment.ts";
 import type { Target } from "../../shared/domain/target.ts";
 import type { Visit } from "../../shared/domain/visit.ts";
-import type { BuildRecord, DeploymentStore, StoreChange, Versioned } from "../../shared/ports/deployment-store.ts";
+import type {
+  BuildRecord,
+  CheckReport,
+  DeploymentStore,
+  Listed,
+  OpenHint,
+  StoreChange,
+  Versioned,
+} from "../../shared/ports/deployment-store.ts";
 
 /** The table in memory: ETags and all-or-nothing transactions as the real one has them. */
 export interface FakeStore extends DeploymentStore {
@@ -25,6 +33,25 @@ export function createFakeStore(now: () => number): FakeStore {
   const write = (key: string, value: unknown) => rows.set(key, { value: JSON.stringify(value), etag: `e${++etags}` });
   const all = <T>(kind: string): T[] =>
     [...rows].filter(([key]) => key.includes(`|${kind}:`)).map(([, row]) => JSON.parse(row.value) as T);
+  const insert = (key: string, value: unknown) => {
+    counts.writes += 1;
+    if (!rows.has(key)) write(key, value);
+  };
+  const replace = (key: string, value: unknown, etag: string | undefined) => {
+    counts.writes += 1;
+    if (!fits(key, etag)) return "conflict";
+    write(key, value);
+    return "saved";
+  };
+  const listed = <T extends Listed>(prefix: string, limit: number, after?: Listed): Versioned<T>[] => {
+    const name = (one: Listed) => `${one.target}:${String(9_999_999_999 - one.generation).padStart(10, "0")}`;
+    return [...rows]
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([, row]) => ({ value: JSON.parse(row.value) as T, etag: row.etag }))
+      .sort((a, b) => (name(a.value) < name(b.value) ? -1 : 1))
+      .filter(({ value }) => after === undefined || name(value) > name(after))
+      .slice(0, limit);
+  };
   const changesOf = ({ target, record, deployments, visits }: StoreChange) => [
     ...(record === undefined ? [] : [{ key: `${target}|target:`, value: record.value, etag: record.etag }]),
     ...deployments.map(({ value, etag }) => ({ key: `${target}|deployment:${value.generation}`, value, etag })),
@@ -73,6 +100,32 @@ export function createFakeStore(now: () => number): FakeStore {
       counts.writes += 1;
       write(`list|hint:${target}:${generation}`, { target, generation, createdAt });
     },
+    hintOpen: async (target, generation, createdAt) =>
+      insert(`open|open:${target}:${generation}`, {
+        ...{ target, generation, createdAt },
+        ...{ sequence: 0, times: 0, nextAt: 0 },
+      }),
+    listOpen: async (limit, after) => listed<OpenHint>("open|", limit, after),
+    saveOpen: async (hint, etag) => replace(`open|open:${hint.target}:${hint.generation}`, hint, etag),
+    removeOpen: async ({ target, generation }, etag) => {
+      const key = `open|open:${target}:${generation}`;
+      if (fits(key, etag)) rows.delete(key);
+    },
+    markDone: async (target, generation, what) => insert(`${target}|done:${generation}:${what}`, { generation, what }),
+    readDone: async (target, generation) =>
+      [...rows]
+        .filter(([key]) => key.startsWith(`${target}|done:${generation}:`))
+        .map(([, row]) => (JSON.parse(row.value) as { what: string }).what),
+    readNote: async (name) => read(`note|note:${name}`),
+    saveNote: async (name, value, etag) => replace(`note|note:${name}`, value, etag),
+    listDay: async (day, limit, after) =>
+      listed<Listed & { createdAt: number }>("list|", Number.POSITIVE_INFINITY, after)
+        .filter(({ value }) => new Date(value.createdAt).toISOString().startsWith(day))
+        .slice(0, limit)
+        .map(({ value: { target, generation } }) => ({ target, generation })),
+    removeBundle: async (target, kind, id) => void rows.delete(`${target}|bundle-${kind}:${id}`),
+    saveReport: async (report) => insert(`${report.target}|report:${report.day}`, report),
+    readReport: async (target, day) => read<CheckReport>(`${target}|report:${day}`)?.value,
     ping: async () => {},
     listHints: async (days, limit, at) =>
       all<{ target: string; generation: number; createdAt: number }>("hint")

@@ -9,6 +9,9 @@ export function appThat(does: Partial<App>): App {
   return {
     receiveDelivery: unexpected("receiveDelivery"),
     consume: unexpected("consume"),
+    tick: unexpected("tick"),
+    giveCommand: unexpected("giveCommand"),
+    readTarget: unexpected("readTarget"),
     listDeployments: unexpected("listDeployments"),
     readDeployment: unexpected("readDeployment"),
     checkHealth: unexpected("checkHealth"),

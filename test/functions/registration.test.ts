@@ -54,6 +54,16 @@ test("every HTTP function but webhook and health needs a function key", () => {
     "mlflow-webhook": "anonymous",
     health: "anonymous",
     deployments: "function",
+    targets: "function",
+  });
+});
+
+test("every timer has its schedule, which the settings can change", () => {
+  const schedules = byKind("timer").map(({ name, trigger }) => [name, trigger.schedule]);
+  expect(Object.fromEntries(schedules)).toEqual({
+    reconcile: "0 */2 * * * *",
+    sweep: "30 */5 * * * *",
+    "daily-check": "0 0 2 * * *",
   });
 });
 

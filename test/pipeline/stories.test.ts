@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { policyFor } from "./manifests.ts";
-import { createWorld } from "./world.ts";
+import { createWorld, type VersionFate } from "./world.ts";
 
 describe("a promotion", () => {
   it("is built, rolled out, verified and live", async () => {
@@ -150,12 +150,22 @@ describe("a target", () => {
     expect(world.endings()).toHaveLength(1);
   });
 
-  it("takes a wish signed after the ending as a new one, and builds nothing again", async () => {
+  it("takes a wish signed after a failed ending as a new one, and builds nothing again", async () => {
+    const fates: Record<string, VersionFate> = { "2": "crash" };
+    const world = createWorld({ fates });
+    await world.deploy("1");
+    await world.deploy("2");
+    fates["2"] = "good";
+    await world.deploy("2");
+    expect(world.endings().map(({ phase }) => phase)).toEqual(["Succeeded", "RolledBack", "Succeeded"]);
+    expect(world.builder.builds()).toHaveLength(2);
+  });
+
+  it("starts nothing for an event on the version that it runs already", async () => {
     const world = createWorld();
     await world.deploy("1");
     await world.deploy("1");
-    expect(world.endings().map(({ phase }) => phase)).toEqual(["Succeeded", "Succeeded"]);
-    expect(world.builder.builds()).toHaveLength(1);
+    expect(world.endings().map(({ phase }) => phase)).toEqual(["Succeeded"]);
   });
 
   it("supersedes before the first change", async () => {

@@ -2,7 +2,15 @@ import type { Deployment } from "../../shared/domain/deployment.ts";
 import type { TargetPolicy } from "../../shared/domain/policy.ts";
 import { failed } from "../../shared/domain/problem.ts";
 import type { Notification } from "../../shared/ports/notifier.ts";
-import { type Consumer, createConsumers, type QueueName } from "../../shared/steps/consumers.ts";
+import { createGiveCommand } from "../../shared/steps/command.ts";
+import {
+  type Consumer,
+  createConsumers,
+  createPolicyReader,
+  type PipelineDependencies,
+  type QueueName,
+} from "../../shared/steps/consumers.ts";
+import { createTimers, type TimerName } from "../../shared/steps/timers.ts";
 import { createFakeBuilder, createFakeImages } from "../fakes/fake-builder.ts";
 import { createFakeBus, type Delivery } from "../fakes/fake-bus.ts";
 import { type Behaviour, createFakeCluster } from "../fakes/fake-cluster.ts";
@@ -56,7 +64,7 @@ export function createWorld({ policy = {}, fates = {}, pick, copies = 1 }: World
       notify: async (notification: Notification) => void told.push(notification),
     });
     const wrapped = { cluster: worker.wrap("cluster", cluster), prober: worker.wrap("prober", cluster.prober) };
-    const consumers = createConsumers({
+    const dependencies: PipelineDependencies = {
       store: worker.wrap("store", store),
       bus: worker.wrap("bus", bus),
       registry: worker.wrap("registry", registry),
@@ -72,8 +80,16 @@ export function createWorld({ policy = {}, fates = {}, pick, copies = 1 }: World
       policies,
       log: (_level, event, fields) => void logged.push({ event, fields }),
       clock: { now, timeout: () => NEVER },
-    });
-    return { worker, consumers };
+      retention: { taskRunSeconds: 7 * 86_400, releaseSeconds: 30 * 86_400, keptReleases: 2 },
+    };
+    const readPolicy = createPolicyReader(dependencies);
+    return {
+      worker,
+      dependencies,
+      consumers: createConsumers(dependencies),
+      timers: createTimers(dependencies),
+      giveCommand: createGiveCommand({ ...dependencies, readPolicy }),
+    };
   };
   type Process = ReturnType<typeof spawn>;
 
@@ -139,6 +155,13 @@ export function createWorld({ policy = {}, fates = {}, pick, copies = 1 }: World
     run,
     handOver,
     promote,
+    /** One tick of a timer, and everything that follows from it. */
+    tick: async (timer: TimerName) => {
+      await spawn().timers[timer]();
+      await run();
+    },
+    /** What a data scientist does without Belay hearing of it. */
+    pointSilently: (version: string) => registry.setAlias("churn-classifier", "champion", version),
     /** Promotes and lets everything come to rest. */
     deploy: async (version: string) => {
       await promote(version);

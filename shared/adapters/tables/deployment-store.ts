@@ -3,14 +3,30 @@ import type { Deployment } from "../../domain/deployment.ts";
 import type { Target } from "../../domain/target.ts";
 import type { Visit } from "../../domain/visit.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { BuildRecord, DeploymentStore, StoreChange, Versioned } from "../../ports/deployment-store.ts";
+import type {
+  BuildRecord,
+  CheckReport,
+  DeploymentStore,
+  Listed,
+  OpenHint,
+  StoreChange,
+  Versioned,
+} from "../../ports/deployment-store.ts";
 import { classifyTableError, isConflict, isMissing } from "./classify.ts";
 import {
+  afterFilter,
   bundleRow,
+  dayPartition,
   deploymentRow,
+  donePrefix,
+  doneRow,
   listPartition,
   listRow,
+  NOTES,
+  OPEN,
+  openRow,
   prefixFilter,
+  reportRow,
   TARGET_ROW,
   visitPrefix,
   visitRow,
@@ -23,6 +39,7 @@ type Row = Record<string, unknown> & { etag: string };
 /** One call to the table may take this long. */
 const CALL_MS = 10_000;
 const MAX_VISITS = 500;
+const MAX_DONE = 50;
 const BUILDS = "build";
 
 /** State in Azure Table Storage, one table; a target's partition changes in one transaction. */
@@ -61,15 +78,48 @@ export function createTableStore(client: TableClient, local: Clock): DeploymentS
       const row = { partitionKey: listPartition(createdAt), rowKey: listRow(target, generation) };
       await table.insert({ ...row, ...textProperties({ target, generation }) });
     },
+    hintOpen: async (target, generation, createdAt) => {
+      const hint: OpenHint = { target, generation, createdAt, sequence: 0, times: 0, nextAt: 0 };
+      await table.insert(openEntity(hint));
+    },
+    listOpen: async (limit, after) => {
+      const filter = afterFilter(OPEN, after && openRow(after.target, after.generation));
+      const rows = await table.list(filter, limit);
+      return rows.map((row) => ({ value: readText<OpenHint>(row), etag: row.etag }));
+    },
+    saveOpen: (hint, etag) => table.replace(openEntity(hint), etag),
+    removeOpen: ({ target, generation }, etag) => table.remove(OPEN, openRow(target, generation), etag),
+    markDone: async (target, generation, what) => {
+      await table.insert({ partitionKey: target, rowKey: doneRow(generation, what), ...textProperties({ what }) });
+    },
+    readDone: async (target, generation) => {
+      const rows = await table.list(prefixFilter(target, donePrefix(generation)), MAX_DONE);
+      return rows.map((row) => readText<{ what: string }>(row).what);
+    },
+    readNote: (name) => readVersioned<unknown>(NOTES, name),
+    saveNote: (name, value, etag) => {
+      const row = { partitionKey: NOTES, rowKey: name, ...textProperties(value) };
+      return etag === undefined ? table.insert(row) : table.replace(row, etag);
+    },
+    listDay: async (day, limit, after) => {
+      const filter = afterFilter(dayPartition(day), after && listRow(after.target, after.generation));
+      return (await table.list(filter, limit)).map((row) => readText<Listed>(row));
+    },
+    removeBundle: (target, kind, id) => table.remove(target, bundleRow(kind, id), "*"),
+    saveReport: async (report) => {
+      const row = { partitionKey: report.target, rowKey: reportRow(report.day) };
+      await table.insert({ ...row, ...textProperties(report) });
+    },
+    readReport: async (target, day) => (await readVersioned<CheckReport>(target, reportRow(day)))?.value,
     ping: async () => {
       await table.read("health", "health");
     },
     listHints: async (days, limit, now) => {
-      const hints: { target: string; generation: number }[] = [];
+      const hints: Listed[] = [];
       for (let day = 0; day < days && hints.length < limit; day++) {
         const filter = `PartitionKey eq '${listPartition(now - day * 86_400_000)}'`;
         const rows = await table.list(filter, limit - hints.length);
-        hints.push(...rows.map((row) => readText<{ target: string; generation: number }>(row)));
+        hints.push(...rows.map((row) => readText<Listed>(row)));
       }
       return hints;
     },
@@ -95,7 +145,11 @@ function actionsOf({ target, record, deployments, visits }: StoreChange): Transa
   ];
 }
 
-/** The five calls the store makes, with limits on time and one classifier. */
+function openEntity(hint: OpenHint): TableEntity {
+  return { partitionKey: OPEN, rowKey: openRow(hint.target, hint.generation), ...textProperties(hint) };
+}
+
+/** The six calls the store makes, with limits on time and one classifier. */
 function createCalls(
   client: TableClient,
   observe: (date: string | undefined, askedAt: number, receivedAt: number) => void,
@@ -123,6 +177,12 @@ function createCalls(
     insert: (entity: TableEntity) => writing((options) => client.createEntity(entity, options)),
     replace: (entity: TableEntity, etag: string) =>
       writing((options) => client.updateEntity(entity, "Replace", { ...options, etag })),
+    /** Gone, or changed since, is as good as removed. */
+    remove: async (partition: string, row: string, etag: string): Promise<void> => {
+      await call((options) => client.deleteEntity(partition, row, { ...options, etag })).catch((error: unknown) => {
+        if (!isMissing(error) && !isConflict(error)) throw classifyTableError(error);
+      });
+    },
     transact: (actions: TransactionAction[]) => writing((options) => client.submitTransaction(actions, options)),
     list: (filter: string, limit: number): Promise<Row[]> =>
       call(async (options) => {

@@ -29,11 +29,44 @@ export function bundleRow(kind: "release" | "policy", id: string): string {
 
 /** The partition of a day's list, and the hint's row in it. */
 export function listPartition(epochMs: number): string {
-  return `list-${new Date(epochMs).toISOString().slice(0, 10)}`;
+  return dayPartition(new Date(epochMs).toISOString().slice(0, 10));
+}
+
+export function dayPartition(day: string): string {
+  return `list-${day}`;
 }
 
 export function listRow(target: string, generation: number): string {
   return `${newestFirst(generation)}:${target}`;
+}
+
+/** The one partition of every hint of an open deployment. */
+export const OPEN = "open";
+
+export function openRow(target: string, generation: number): string {
+  return `${target}:${newestFirst(generation)}`;
+}
+
+export function doneRow(generation: number, what: string): string {
+  return `${donePrefix(generation)}${what}`;
+}
+
+export function donePrefix(generation: number): string {
+  return `done:${newestFirst(generation)}:`;
+}
+
+/** The partition of what timers go on from; a name is a row of its own. */
+export const NOTES = "note";
+
+export function reportRow(day: string): string {
+  return `report:${day}`;
+}
+
+/** The range filter of the rows of a partition after one of them. */
+export function afterFilter(partition: string, row: string | undefined): string {
+  return row === undefined
+    ? odata`PartitionKey eq ${partition}`
+    : odata`PartitionKey eq ${partition} and RowKey gt ${row}`;
 }
 
 /** The range filter of all rows that begin with a prefix; both are quoted, whatever they hold. */

@@ -1,0 +1,60 @@
+import { type Deployment, hasEnded } from "../domain/deployment.ts";
+import type { Retention } from "../domain/policy.ts";
+import type { Target } from "../domain/target.ts";
+import type { DeploymentStore } from "../ports/deployment-store.ts";
+import type { ImageRegistry } from "../ports/image-registry.ts";
+import { splitImage } from "./stored-release.ts";
+
+interface RemoveDependencies {
+  store: DeploymentStore;
+  images: ImageRegistry;
+  retention: Retention;
+}
+
+/** Removes the image and the bundle of a deployment's release, unless it is still of use; how many releases. */
+export async function removeRelease(
+  { store, images, retention }: RemoveDependencies,
+  deployment: Deployment,
+  target: Target,
+  signal: AbortSignal,
+): Promise<number> {
+  const { release } = deployment.work;
+  // Whatever is under way may be about to prove this very image.
+  if (release === undefined || (await isUnderWay(store, target))) return 0;
+  const kept = keptReleases(target, retention);
+  if (kept.some(({ releaseId }) => releaseId === release.id)) return 0;
+  if (!kept.some(({ image }) => image === release.image))
+    await removeImage(store, images, target, release.image, signal);
+  await store.removeBundle(target.name, "release", release.id);
+  return 1;
+}
+
+function keptReleases({ stable, former = [] }: Target, { keptReleases: count }: Retention) {
+  return stable === undefined ? former.slice(0, count) : [stable, ...former].slice(0, count);
+}
+
+async function isUnderWay(store: DeploymentStore, { name, active, waiting }: Target): Promise<boolean> {
+  const open = [active, waiting].filter((generation) => generation !== undefined);
+  const read = await Promise.all(open.map((generation) => store.readDeployment(name, generation)));
+  return read.some((one) => one !== undefined && !hasEnded(one.value));
+}
+
+/**
+ * A former stable image is locked. Between unlocking and deleting the target is read again: if the image has become
+ * stable meanwhile it is locked again, and if that happens later still, its lock refuses the deletion.
+ */
+async function removeImage(
+  store: DeploymentStore,
+  images: ImageRegistry,
+  { name }: Target,
+  image: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { repository, digest } = splitImage(image);
+  if ((await images.remove(repository, digest, signal)) !== "locked") return;
+  await images.unlock(repository, digest, signal);
+  const { record } = await store.readTarget(name);
+  if (record?.value.stable?.image === image || (record !== undefined && (await isUnderWay(store, record.value))))
+    await images.lock(repository, digest, signal);
+  else await images.remove(repository, digest, signal);
+}
