@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { createWorld, type VersionFate } from "./world.ts";
+
+type World = ReturnType<typeof createWorld>;
+
+const reports = (world: World) => world.told.filter(({ phase }) => phase === "DailyCheck");
+
+async function live(fates: Record<string, VersionFate> = {}): Promise<World> {
+  const world = createWorld({ fates });
+  await world.deploy("1");
+  world.wait(3_600_000);
+  return world;
+}
+
+describe("the daily deployment check", () => {
+  it("changes nothing and tells nobody when all is as it was recorded", async () => {
+    const world = await live();
+    const changes = world.cluster.changes().length;
+    await world.tick("daily-check");
+    expect(reports(world)).toEqual([]);
+    expect(world.cluster.changes()).toHaveLength(changes);
+    expect(world.endings()).toHaveLength(1);
+    expect(world.logged).toContainEqual({ event: "daily-check.found", fields: { target: "churn", findings: [] } });
+  });
+
+  it("is as content after a rollback, whose objects carry the token of what was rolled back", async () => {
+    const world = await live({ "2": "crash" });
+    await world.deploy("2");
+    await world.tick("daily-check");
+    expect(reports(world)).toEqual([]);
+  });
+
+  it.each<{ what: string; meddle: (world: World) => void; found: string }>([
+    {
+      what: "another token",
+      meddle: (world) => world.cluster.tamper("Deployment", "churn", { "belay.dev/token": "7.7" }),
+      found: "Deployment churn carries the token 7.7",
+    },
+    {
+      what: "no token",
+      meddle: (world) => world.cluster.tamper("Service", "churn", {}),
+      found: "Service churn carries no token of Belay's.",
+    },
+    {
+      what: "another image",
+      meddle: (world) => {
+        const spec = structuredClone(world.cluster.find("Deployment", "churn")?.["spec"]) as {
+          template: { spec: { containers: { image: string }[] } };
+        };
+        for (const container of spec.template.spec.containers) container.image = "nginx";
+        world.cluster.takeOver("Deployment", "churn", { spec });
+      },
+      found: "The workload runs nginx, not the stable image",
+    },
+  ])("says that there is $what, in one notification a notifier", async ({ meddle, found }) => {
+    const world = await live();
+    meddle(world);
+    await world.tick("daily-check");
+    await world.tick("daily-check");
+    expect(reports(world)).toHaveLength(2);
+    expect(reports(world)[0]?.lines.join(" ")).toContain(found);
+    expect(reports(world)[0]?.title).toBe("Daily deployment check: churn is not as it was recorded");
+  });
+
+  it("says that what runs does not serve well any more, after three looks", async () => {
+    const fates: Record<string, VersionFate> = {};
+    const world = await live(fates);
+    fates["1"] = "wrong";
+    await world.tick("daily-check");
+    expect(reports(world)[0]?.lines[0]).toContain("A test prediction failed");
+  });
+
+  it("looks again before it tells anybody", async () => {
+    const fates: Record<string, VersionFate> = {};
+    const world = await live(fates);
+    fates["1"] = "unhealthy";
+    const { getPod } = world.cluster.prober;
+    let looks = 0;
+    world.cluster.prober.getPod = async (...given) => {
+      looks += 1;
+      if (looks > 3) delete fates["1"];
+      return getPod(...given);
+    };
+    await world.tick("daily-check");
+    expect(reports(world)).toEqual([]);
+  });
+
+  it("leaves a target alone on which a deployment is under way, or that has no stable release", async () => {
+    const world = createWorld();
+    await world.tick("daily-check");
+    await world.promote("1");
+    await world.run(undefined, () => world.cluster.changes().length > 0);
+    await world.spawn().timers["daily-check"]();
+    await world.run();
+    expect(world.logged.filter(({ event }) => event === "daily-check.found")).toEqual([]);
+  });
+});
