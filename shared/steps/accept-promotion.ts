@@ -1,16 +1,15 @@
 import { accept, type Decision } from "../domain/accept.ts";
 import { type Deployment, deploymentId } from "../domain/deployment.ts";
-import { canonicalJson, sha256 } from "../domain/digest.ts";
 import { PermanentError, TransientError } from "../domain/errors.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { describePointer, type Promotion, samePointer } from "../domain/promotion.ts";
-import { newTarget } from "../domain/target.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DeploymentStore, Versioned } from "../ports/deployment-store.ts";
 import type { MessageBus } from "../ports/message-bus.ts";
 import type { ModelRegistry } from "../ports/model-registry.ts";
 import type { Log } from "../ports/telemetry.ts";
 import { visitOf } from "./history.ts";
+import { readWish } from "./read-wish.ts";
 import { sendOwed } from "./send-owed.ts";
 
 export interface AcceptDependencies {
@@ -66,50 +65,31 @@ async function attempt(
   promotion: Promotion,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { store, registry } = dependencies;
-  const { now, record } = await store.readTarget(policy.target);
-  const target = record?.value ?? newTarget(policy.target);
-  const read = (generation: number | undefined) =>
-    generation === undefined ? undefined : store.readDeployment(policy.target, generation);
-  const [wanted, active, waiting] = await Promise.all([
-    read(target.wanted?.generation),
-    read(target.active),
-    read(target.waiting),
-  ]);
-  const found = await registry.resolve(promotion.model, promotion.pointer, signal).catch(waitForAccess);
-  const content = canonicalJson(policy);
-  const decision = accept(
-    {
-      promotion,
-      policy,
-      policyId: sha256(content),
-      target,
-      wanted: wanted?.value,
-      active: active?.value,
-      waiting: waiting?.value,
-      found,
-    },
-    now,
-  );
+  const { store, log } = dependencies;
+  const { wish, now, policyContent, etag, open } = await readWish(patiently(dependencies), policy, promotion, signal);
+  const decision = accept(wish, now);
   switch (decision.kind) {
     case "repeat":
       return repeat(dependencies, decision.deployment, promotion);
     case "ignored":
-      dependencies.log("info", "promotion.ignored", { promotion: promotion.id, target: target.name });
+      log("info", "promotion.ignored", { promotion: promotion.id, target: policy.target });
       return true;
     case "commit":
-      await store.putBundle(policy.target, "policy", sha256(content), content);
+      await store.putBundle(policy.target, "policy", wish.policyId, policyContent);
       await store.hintListed(policy.target, decision.accepted.generation, now);
       await store.hintOpen(policy.target, decision.accepted.generation, now);
-      return commit(dependencies, decision, record?.etag, [active, waiting], now);
+      return commit(dependencies, decision, etag, open, now);
     default:
       return decision satisfies never;
   }
 }
 
 /** Nobody is told of a promotion that was set aside, so one waits for whoever mends the registry's access. */
-function waitForAccess(error: unknown): never {
-  throw error instanceof PermanentError ? new TransientError(error.code, error.message, { cause: error }) : error;
+function patiently({ store, registry }: AcceptDependencies): Parameters<typeof readWish>[0] {
+  const wait = (error: unknown): never => {
+    throw error instanceof PermanentError ? new TransientError(error.code, error.message, { cause: error }) : error;
+  };
+  return { store, registry: { resolve: (...asked) => registry.resolve(...asked).catch(wait) } };
 }
 
 async function repeat(
@@ -126,10 +106,10 @@ async function commit(
   { store, bus, log }: AcceptDependencies,
   { target, deployments, accepted }: Extract<Decision, { kind: "commit" }>,
   etag: string | undefined,
-  read: readonly (Versioned<Deployment> | undefined)[],
+  open: readonly Versioned<Deployment>[],
   now: number,
 ): Promise<boolean> {
-  const etags = new Map(read.flatMap((one) => (one === undefined ? [] : [[one.value.generation, one.etag]])));
+  const etags = new Map(open.map((one) => [one.value.generation, one.etag]));
   const saved = await store.save({
     target: target.name,
     record: { value: target, ...(etag === undefined ? {} : { etag }) },
