@@ -27,6 +27,9 @@ export const EXPLANATIONS: Readonly<Record<Cause, string>> = {
     "These messages were set aside by a person, a tool or the Service Bus, for the reason that stands with each. When that reason is gone replay them, or discard what is of no use.",
 };
 
+/** As many are listed, or replayed at once, at the most. */
+export const MAX_LETTERS = 100;
+
 /** Causes for which Belay itself sets a message aside. */
 export type PoisonCause = Extract<Cause, "tried-too-long" | "refused" | "unreadable">;
 

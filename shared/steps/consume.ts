@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { type PoisonCause, poisonReason } from "../domain/dead-letter.ts";
 import { sha256 } from "../domain/digest.ts";
 import { PermanentError, TransientError } from "../domain/errors.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -41,8 +42,10 @@ export function createConsumer<T>(
   return async (body, messageId) => {
     const envelope = attempted.safeParse(body);
     const parsed = schema.safeParse(body);
-    if (!envelope.success) return setAside(dependencies, queue, beginning(body), messageId, envelope.error.message);
-    if (!parsed.success) return setAside(dependencies, queue, beginning(body), messageId, parsed.error.message);
+    if (!envelope.success || !parsed.success) {
+      const why = (envelope.error ?? parsed.error)?.message ?? "";
+      return setAside(dependencies, { queue, messageId, body: beginning(body) }, "unreadable", why);
+    }
     try {
       await handle(parsed.data);
     } catch (error) {
@@ -51,15 +54,20 @@ export function createConsumer<T>(
   };
 }
 
+interface Aside {
+  queue: string;
+  messageId: string;
+  body: unknown;
+}
+
 async function setAside(
   { bus, log }: ConsumeDependencies,
-  queue: string,
-  body: unknown,
-  messageId: string,
+  { queue, messageId, body }: Aside,
+  cause: PoisonCause,
   why: string,
-) {
-  const reason = why.slice(0, MAX_REASON);
-  log("error", "message.poisoned", { queue, messageId, reason });
+): Promise<void> {
+  const reason = poisonReason(cause, why).slice(0, MAX_REASON);
+  log("error", "message.poisoned", { queue, messageId, cause, reason });
   const poison = { queue, messageId, reason, body };
   await bus.send([{ queue: "poison", id: `${shortened(messageId)}/poison`, body: poison }]);
 }
@@ -74,8 +82,9 @@ async function tryLater(
   const { bus, log, clock } = dependencies;
   const attempt = (body.attempt ?? 0) + 1;
   const reason = error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
-  if (error instanceof PermanentError || attempt > MAX_ATTEMPTS)
-    return setAside(dependencies, queue, bounded(body), messageId, reason);
+  const aside = { queue, messageId, body: bounded(body) };
+  if (error instanceof PermanentError) return setAside(dependencies, aside, "refused", reason);
+  if (attempt > MAX_ATTEMPTS) return setAside(dependencies, aside, "tried-too-long", reason);
   const delayMs = delayOf(attempt, error);
   log("warn", "step.rescheduled", { queue, messageId, attempt, delayMs, reason: reason.slice(0, MAX_REASON) });
   await bus.send([{ queue, id: retryId(messageId, attempt), body: { ...body, attempt }, at: clock.now() + delayMs }]);

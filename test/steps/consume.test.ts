@@ -60,9 +60,15 @@ describe("a message that cannot be read", () => {
     const { bus, consume, logged } = setUp(() => expect.fail("it was handed over"));
     await consume(body, "id");
     expect(bus.sent()).toMatchObject([
-      { queue: "poison", id: "id/poison", body: { queue: "validate", messageId: "id", reason: expect.any(String) } },
+      {
+        queue: "poison",
+        id: "id/poison",
+        body: { queue: "validate", messageId: "id", reason: expect.stringMatching(/^unreadable: ./) },
+      },
     ]);
-    expect(logged).toMatchObject([{ level: "error", event: "message.poisoned", fields: { messageId: "id" } }]);
+    expect(logged).toMatchObject([
+      { level: "error", event: "message.poisoned", fields: { messageId: "id", cause: "unreadable" } },
+    ]);
   });
 
   it("leaves only its beginning, and a bounded reason", async () => {
@@ -108,7 +114,7 @@ describe("a message whose handler fails", () => {
       {
         queue: "validate",
         messageId: "id/retry-70",
-        reason: "TransientError: MLflow gave no answer.",
+        reason: "tried-too-long: TransientError: MLflow gave no answer.",
         body: { ...MESSAGE, attempt: 70 },
       },
     ]);
@@ -147,7 +153,7 @@ describe("a message whose handler fails", () => {
         body: {
           queue: "validate",
           messageId: "id",
-          reason: "PermanentError: The setting is missing.",
+          reason: "refused: PermanentError: The setting is missing.",
           body: MESSAGE,
         },
       },
