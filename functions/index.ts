@@ -1,5 +1,6 @@
 import { app } from "@azure/functions";
 import { createApp, QUEUES, readConfiguration } from "../shared/composition.ts";
+import { createDeadLetterDiscard, createDeadLetterList, createDeadLetterReplay } from "./dead-letters.ts";
 import { createDeployments } from "./deployments.ts";
 import { createHealth } from "./health.ts";
 import { createMlflowWebhook } from "./mlflow-webhook.ts";
@@ -29,6 +30,24 @@ app.http("targets", {
   methods: ["GET", "POST"],
   authLevel: "function",
   handler: createTargets(belay),
+});
+app.http("dead-letters", {
+  route: "dead-letters",
+  methods: ["GET"],
+  authLevel: "function",
+  handler: createDeadLetterList(belay),
+});
+app.http("dead-letters-replay", {
+  route: "dead-letters/replay",
+  methods: ["POST"],
+  authLevel: "function",
+  handler: createDeadLetterReplay(belay),
+});
+app.http("dead-letters-discard", {
+  route: "dead-letters/discard",
+  methods: ["POST"],
+  authLevel: "function",
+  handler: createDeadLetterDiscard(belay),
 });
 app.http("health", { route: "health", methods: ["GET"], authLevel: "anonymous", handler: createHealth(belay) });
 

@@ -4,13 +4,16 @@ import { systemClock } from "./adapters/clock/system-clock.ts";
 import { log, withLogSink } from "./adapters/telemetry/log.ts";
 import { type Configuration, readConfiguration } from "./config/configuration.ts";
 import type { Command } from "./domain/command.ts";
-import { openBus, openPipeline, openStore } from "./open-ports.ts";
+import { openBus, openDeadLetters, openPipeline, openStore } from "./open-ports.ts";
 import type { Clock } from "./ports/clock.ts";
+import type { DeadLetters } from "./ports/dead-letters.ts";
 import type { Log } from "./ports/telemetry.ts";
 import { checkHealth, type HealthReport } from "./steps/check-health.ts";
 import type { CommandResult } from "./steps/command.ts";
 import type { PipelineDependencies, QueueName } from "./steps/consumers.ts";
+import type { DeadLetterOffice } from "./steps/dead-letter-office.ts";
 import { parseCommand } from "./steps/parse-command.ts";
+import { parseDiscard, parseReplay } from "./steps/parse-replay.ts";
 import {
   type DeploymentView,
   listDeployments,
@@ -22,8 +25,8 @@ import { readTargetView, type TargetView } from "./steps/read-target.ts";
 import type { TimerName } from "./steps/timers.ts";
 import { type Receipt, type ReceivedDelivery, receiveDelivery } from "./webhook/receive.ts";
 
-export type { QueueName, TimerName };
-export { MAX_LISTED, parseCommand, readConfiguration, TARGET_NAME, withLogSink };
+export type { DeadLetterOffice, QueueName, TimerName };
+export { MAX_LISTED, parseCommand, parseDiscard, parseReplay, readConfiguration, TARGET_NAME, withLogSink };
 
 /** Every queue with a function that takes its messages. */
 export const QUEUES: readonly QueueName[] = [
@@ -46,6 +49,8 @@ export interface App {
   /** Undefined: the policy has no such target. */
   giveCommand(target: string, command: Command): Promise<CommandResult | undefined>;
   readTarget(target: string): Promise<TargetView | undefined>;
+  /** What a person can do with set-aside messages. */
+  deadLetterOffice(): Promise<DeadLetterOffice>;
   listDeployments(query: { target?: string; limit: number }): Promise<readonly DeploymentView[]>;
   readDeployment(id: string): Promise<DeploymentView | undefined>;
   checkHealth(): Promise<HealthReport>;
@@ -58,6 +63,7 @@ export interface Foundation {
   bus: () => Promise<PipelineDependencies["bus"]>;
   store: () => Promise<PipelineDependencies["store"]>;
   pipeline: () => Promise<PipelineDependencies>;
+  deadLetters: () => Promise<DeadLetters>;
   clock: Clock;
   log: Log;
 }
@@ -70,7 +76,8 @@ export function createApp(configuration: Configuration): App {
   const bus = lazily(() => openBus(environment, credential));
   const store = lazily(() => openStore(environment, credential));
   const pipeline = lazily(async () => openPipeline(configuration, credential, await store(), await bus()));
-  return assembleApp(configuration, { bus, store, pipeline, clock: systemClock, log });
+  const deadLetters = lazily(() => openDeadLetters(environment, credential, QUEUES));
+  return assembleApp(configuration, { bus, store, pipeline, deadLetters, clock: systemClock, log });
 }
 
 /** The only place that knows everything. Nothing is opened before it is needed; what failed to open is tried again. */
@@ -93,6 +100,14 @@ export function assembleApp(configuration: Configuration, foundation: Foundation
     const dependencies = await pipeline();
     return createGiveCommand({ ...dependencies, readPolicy: createPolicyReader(dependencies) });
   });
+  const deadLetterOffice = lazily(async () => {
+    const { createDeadLetterOffice } = await import("./steps/dead-letter-office.ts");
+    const { deadLetters, bus, log: write } = foundation;
+    return createDeadLetterOffice({
+      ...{ deadLetters: await deadLetters(), bus: await bus(), clock, log: write },
+      openReads: pipeline,
+    });
+  });
   return {
     receiveDelivery: async (delivery) => {
       const { secrets } = environment.webhook;
@@ -107,6 +122,7 @@ export function assembleApp(configuration: Configuration, foundation: Foundation
     consume: async (queue, body, messageId) => (await consumers())[queue](body, messageId),
     tick: async (timer) => (await timers())[timer](),
     giveCommand: async (target, command) => (await giveCommand())(target, command),
+    deadLetterOffice,
     readTarget: async (target) =>
       policy.targets.some((one) => one.target === target) ? readTargetView(await store(), target) : undefined,
     listDeployments: async (query) => listDeployments(await store(), { ...query, now: clock.now() }),

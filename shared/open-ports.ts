@@ -7,21 +7,34 @@ import type { Configuration } from "./config/configuration.ts";
 import type { Environment } from "./config/environment.ts";
 import { readManifests } from "./config/read-manifests.ts";
 import { createNotifiers, type NotifierSettings } from "./notifiers/index.ts";
+import type { DeadLetters } from "./ports/dead-letters.ts";
 import type { DeploymentStore } from "./ports/deployment-store.ts";
 import type { MessageBus } from "./ports/message-bus.ts";
 import type { PipelineDependencies } from "./steps/consumers.ts";
 
 /** Sends to the bus; the SDK is loaded with the first message. */
-export async function openBus({ bus }: Environment, credential: TokenCredential): Promise<MessageBus> {
+export async function openBus(environment: Environment, credential: TokenCredential): Promise<MessageBus> {
   const { createServiceBus } = await import("./adapters/service-bus/message-bus.ts");
-  return createServiceBus(async () => {
-    const { ServiceBusClient } = await import("@azure/service-bus");
-    // The SDK's own waits are 30 s; a webhook is decided within 5.
-    const options = { retryOptions: { maxRetries: 2, retryDelayInMs: 300, timeoutInMs: 3_000 } };
-    return bus.kind === "connection string"
-      ? new ServiceBusClient(bus.connectionString.reveal(), options)
-      : new ServiceBusClient(bus.fullyQualifiedNamespace, credential, options);
-  });
+  return createServiceBus(() => openBusClient(environment, credential));
+}
+
+/** Looks at what was set aside of these queues; it connects with the first look. */
+export async function openDeadLetters(
+  environment: Environment,
+  credential: TokenCredential,
+  queues: readonly string[],
+): Promise<DeadLetters> {
+  const { createDeadLetters } = await import("./adapters/service-bus/dead-letters.ts");
+  return createDeadLetters(() => openBusClient(environment, credential), queues);
+}
+
+async function openBusClient({ bus }: Environment, credential: TokenCredential) {
+  const { ServiceBusClient } = await import("@azure/service-bus");
+  // The SDK's own waits are 30 s; a webhook is decided within 5.
+  const options = { retryOptions: { maxRetries: 2, retryDelayInMs: 300, timeoutInMs: 3_000 } };
+  return bus.kind === "connection string"
+    ? new ServiceBusClient(bus.connectionString.reveal(), options)
+    : new ServiceBusClient(bus.fullyQualifiedNamespace, credential, options);
 }
 
 /** A whole page of rows, and some more. */

@@ -67,7 +67,7 @@ async function openStage(): Promise<BrokerStage> {
       const receiver = client.createReceiver(queue);
       const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 5_000 });
       if (message === undefined) throw new Error(`no message came to ${queue}`);
-      await receiver.deadLetterMessage(message, { deadLetterReason: reason });
+      await receiver.deadLetterMessage(message, { deadLetterReason: reason, deadLetterErrorDescription: "by a test" });
       await receiver.close();
     },
     sendToPoison: ({ id, body }) => send("poison", id, body),

@@ -12,6 +12,7 @@ export function appThat(does: Partial<App>): App {
     tick: unexpected("tick"),
     giveCommand: unexpected("giveCommand"),
     readTarget: unexpected("readTarget"),
+    deadLetterOffice: unexpected("deadLetterOffice"),
     listDeployments: unexpected("listDeployments"),
     readDeployment: unexpected("readDeployment"),
     checkHealth: unexpected("checkHealth"),

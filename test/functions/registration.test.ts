@@ -55,6 +55,9 @@ test("every HTTP function but webhook and health needs a function key", () => {
     health: "anonymous",
     deployments: "function",
     targets: "function",
+    "dead-letters": "function",
+    "dead-letters-replay": "function",
+    "dead-letters-discard": "function",
   });
 });
 

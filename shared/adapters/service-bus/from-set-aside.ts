@@ -37,7 +37,7 @@ export function fromSetAside(message: ServiceBusReceivedMessage, place: Place, q
     messageId: clipped(Buffer.isBuffer(messageId) ? messageId.toString("hex") : String(messageId ?? "")),
     body: readBody(message.body),
     reason: typeof deadLetterReason === "string" ? clipped(deadLetterReason) : "",
-    enqueuedAt: enqueuedTimeUtc?.getTime() ?? 0,
+    enqueuedAt: epochOf(enqueuedTimeUtc),
     deliveryCount,
   };
   return place.kind === "poison" ? fromPoison(letter, queues) : letter;
@@ -65,6 +65,12 @@ function readBody(body: unknown): unknown {
   } catch {
     return text.slice(0, BEGINNING);
   }
+}
+
+/** A time the bus does not say is the oldest. */
+function epochOf(time: Date | undefined): number {
+  const epoch = time?.getTime() ?? 0;
+  return Number.isFinite(epoch) ? epoch : 0;
 }
 
 function clipped(text: string): string {
