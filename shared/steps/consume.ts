@@ -40,11 +40,12 @@ export function createConsumer<T>(
   handle: (message: T) => Promise<void>,
 ): (body: unknown, messageId: string) => Promise<void> {
   return async (body, messageId) => {
+    const text = written(body);
     const envelope = attempted.safeParse(body);
     const parsed = schema.safeParse(body);
-    if (!envelope.success || !parsed.success) {
-      const why = (envelope.error ?? parsed.error)?.message ?? "";
-      return setAside(dependencies, { queue, messageId, body: beginning(body) }, "unreadable", why);
+    if (text === undefined || !envelope.success || !parsed.success) {
+      const why = (envelope.error ?? parsed.error)?.message ?? "it is nested too deeply";
+      return setAside(dependencies, { queue, messageId, body: beginning(text ?? "") }, "unreadable", why);
     }
     try {
       await handle(parsed.data);
@@ -106,11 +107,19 @@ function shortened(messageId: string): string {
 }
 
 function bounded(body: unknown): unknown {
-  return JSON.stringify(body).length <= MAX_KEPT ? body : beginning(body);
+  const text = JSON.stringify(body);
+  return text.length <= MAX_KEPT ? body : beginning(text);
 }
 
-/** A body nobody could read may be anything. */
-function beginning(body: unknown): string {
-  const text = typeof body === "string" ? body : (JSON.stringify(body) ?? "");
+function beginning(text: string): string {
   return text.slice(0, BEGINNING);
+}
+
+/** A body nobody could read may be anything. Undefined: nested too deeply to be sent on or kept. */
+function written(body: unknown): string | undefined {
+  try {
+    return typeof body === "string" ? body : (JSON.stringify(body) ?? "");
+  } catch {
+    return undefined;
+  }
 }

@@ -56,6 +56,8 @@ describe("a message that cannot be read", () => {
     ["an attempt that is no number", { ...MESSAGE, attempt: "1" }],
     ["an attempt below zero", { ...MESSAGE, attempt: -1 }],
     ["an attempt above the last", { ...MESSAGE, attempt: 71 }],
+    ["nested too deeply to be written down", JSON.parse("[".repeat(50_000) + "]".repeat(50_000))],
+    ["a good one with such a thing in it", { ...MESSAGE, more: JSON.parse("[".repeat(50_000) + "]".repeat(50_000)) }],
   ])("is set aside with its reason: %s", async (_what, body) => {
     const { bus, consume, logged } = setUp(() => expect.fail("it was handed over"));
     await consume(body, "id");
