@@ -11,6 +11,8 @@ export interface Modules {
   health: typeof import("../../../functions/health.ts");
   mlflowWebhook: typeof import("../../../functions/mlflow-webhook.ts");
   queues: typeof import("../../../functions/queues.ts");
+  targets: typeof import("../../../functions/targets.ts");
+  timers: typeof import("../../../functions/timers.ts");
 }
 
 /** Entry modules by name, each as a path relative to the root; `M` says what they are. */
@@ -24,6 +26,8 @@ export const ENTRIES: Entries<Modules> = {
   health: "functions/health.ts",
   mlflowWebhook: "functions/mlflow-webhook.ts",
   queues: "functions/queues.ts",
+  targets: "functions/targets.ts",
+  timers: "functions/timers.ts",
 };
 
 /** Of this file all builds have the one that a plain import has. */

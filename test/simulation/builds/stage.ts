@@ -54,6 +54,7 @@ export function createStage(fates: Readonly<Record<string, Behaviour>> = {}) {
       readManifests: async () => BASE,
       notifiers,
       policies: [policyFor()],
+      retention: { taskRunSeconds: 7 * 86_400, releaseSeconds: 30 * 86_400, keptReleases: 2 },
       log: (_level, event, fields) => void logged.push({ event, fields }),
       clock,
     };

@@ -1,0 +1,15 @@
+import type { Build, Patch } from "../builds/patches.ts";
+
+/** A build with one planted defect that a person could have written, and one sentence that says what it does wrong. */
+export interface Defect extends Build {
+  sentence: string;
+}
+
+/** A change of one place: what stands there, and what stands there instead. */
+export function patch(file: string, find: string, replace: string): Patch {
+  return { file, find, replace };
+}
+
+export function defect(name: string, sentence: string, ...patches: readonly Patch[]): Defect {
+  return { name, sentence, patches };
+}

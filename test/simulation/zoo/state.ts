@@ -1,0 +1,161 @@
+import { type Defect, defect, patch } from "./defect.ts";
+
+const STORE = "shared/adapters/tables/deployment-store.ts";
+const CONSUME = "shared/steps/consume.ts";
+const REMOVE = "shared/steps/remove-release.ts";
+const SWEEP = "shared/domain/sweep.ts";
+
+/** The table, the bus, and the timers that find what was lost. */
+export const STATE: readonly Defect[] = [
+  defect(
+    "target-without-etag",
+    "The target's row is written over whatever is there.",
+    patch(STORE, "row(TARGET_ROW, record.value, record.etag)", 'row(TARGET_ROW, record.value, record.etag && "*")'),
+  ),
+  defect(
+    "deployment-without-etag",
+    "A deployment's row is written over whatever is there.",
+    patch(
+      STORE,
+      "row(deploymentRow(value.generation), value, etag)",
+      'row(deploymentRow(value.generation), value, etag && "*")',
+    ),
+  ),
+  defect(
+    "build-without-etag",
+    "A build's row is written over whatever is there.",
+    patch(
+      STORE,
+      "rowKey: record.key, ...textProperties(record) };\n      return etag === undefined ? table.insert(row) : table.replace(row, etag);",
+      'rowKey: record.key, ...textProperties(record) };\n      return etag === undefined ? table.insert(row) : table.replace(row, "*");',
+    ),
+  ),
+  defect(
+    "own-replay-is-error",
+    "A write that was made before counts as an error of the table.",
+    patch(
+      "shared/adapters/tables/classify.ts",
+      'error.statusCode === 412 || (error.statusCode === 409 && tableErrorCode(error) === "EntityAlreadyExists")',
+      "error.statusCode === 412",
+    ),
+  ),
+  defect(
+    "workers-clock",
+    "Time is the worker's own, not the table's.",
+    patch(
+      STORE,
+      "const clock = createTableClock(local.now);",
+      "const clock = { ...createTableClock(local.now), now: local.now };",
+    ),
+  ),
+  defect(
+    "newer-rows-read",
+    "Rows of a newer Belay are read and written as if they were this one's.",
+    patch("shared/adapters/tables/rows.ts", "schema > SCHEMA)", "schema > SCHEMA + 1)"),
+  ),
+  defect(
+    "completed-early",
+    "A message whose handler failed is completed, and nobody tries it again.",
+    patch(
+      CONSUME,
+      "      await tryLater(dependencies, queue, envelope.data, messageId, error);",
+      '      dependencies.log("warn", "step.rescheduled", { queue, messageId, reason: String(error) });',
+    ),
+  ),
+  defect(
+    "copy-under-same-id",
+    "A scheduled copy has its original's id, and is dropped as its duplicate.",
+    patch(
+      CONSUME,
+      'return `${shortened(messageId.replace(/\\/retry-\\d+$/, ""))}/retry-${attempt}`;',
+      "return shortened(messageId);",
+    ),
+  ),
+  defect(
+    "copies-without-attempt",
+    "All scheduled copies of a message have one id, and the second is dropped.",
+    patch(CONSUME, "}/retry-${attempt}`;", "}/retry-`;"),
+  ),
+  defect(
+    "webhook-answered-early",
+    "A delivery is answered with 202 before the bus has its promotion.",
+    patch(
+      "shared/composition.ts",
+      'await (await bus()).send([{ queue: "promotions", id: promotion.id, body: promotion }], signal);',
+      'const sending = (await bus()).send([{ queue: "promotions", id: promotion.id, body: promotion }], signal);\n' +
+        "    sending.catch(() => undefined);",
+    ),
+  ),
+  defect(
+    "no-hint-for-sweep",
+    "An accepted deployment is not among the open ones, so that no sweep finds it.",
+    patch(
+      "shared/steps/accept-promotion.ts",
+      "      await store.hintOpen(policy.target, decision.accepted.generation, now);\n",
+      "",
+    ),
+  ),
+  defect(
+    "swept-id-reused",
+    "Every sweep sends under the same id, and the second is dropped as a duplicate of the first.",
+    patch(SWEEP, "/sweep-${times}`;", "/sweep`;"),
+  ),
+  defect(
+    "hint-removed-before-accept",
+    "A sweep ends the hint of a deployment whose accept is still under way.",
+    patch(
+      SWEEP,
+      "if (deployment === undefined) return sweepUnaccepted(seen, now);",
+      'if (deployment === undefined) return { kind: "remove", untold: [] };',
+    ),
+  ),
+  defect(
+    "waiting-not-swept",
+    "A waiting deployment is left to the ending of the one before, also when that has ended.",
+    patch(SWEEP, 'deployment.phase === "Waiting" && isUnderWay(seen)', 'deployment.phase === "Waiting"'),
+  ),
+  defect(
+    "asked-under-same-id",
+    "The reconciler asks again under the same id, and is not heard.",
+    patch("shared/steps/reconcile.ts", "id: `${id}/${times}`, body", "id, body"),
+  ),
+  defect(
+    "stable-not-kept",
+    "Retention removes the bundle and the image of the stable release.",
+    patch(
+      REMOVE,
+      "return stable === undefined ? former.slice(0, count) : [stable, ...former].slice(0, count);",
+      "return former.slice(0, count);",
+    ),
+  ),
+  defect(
+    "unlocked-and-removed",
+    "A former image is unlocked and removed, without a look whether it has become stable again meanwhile.",
+    patch(
+      REMOVE,
+      "  const { record } = await store.readTarget(name);\n" +
+        "  if (record?.value.stable?.image === image || (record !== undefined && (await isUnderWay(store, record.value))))\n" +
+        "    await images.lock(repository, digest, signal);\n" +
+        "  else await images.remove(repository, digest, signal);\n",
+      "  await images.remove(repository, digest, signal);\n",
+    ),
+  ),
+  defect(
+    "glance-hides-errors",
+    "An ending of kind errored is not tried again, because the list of models agrees.",
+    patch(
+      "shared/steps/listed-pointer.ts",
+      'return !hasEnded(record) || record.phase === "Succeeded";',
+      "return true;",
+    ),
+  ),
+  defect(
+    "failed-asked-again",
+    "The reconciler asks again for a version that is bad.",
+    patch(
+      "shared/domain/reconcile.ts",
+      'return kind === "errored" || MENDED[code]?.(target, found) === true;',
+      'return kind === "errored" || MENDED[code]?.(target, found) !== false;',
+    ),
+  ),
+];
