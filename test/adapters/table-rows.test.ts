@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readText, textProperties } from "../../shared/adapters/tables/rows.ts";
+import { bundleProperties, readBundleText, readText, textProperties } from "../../shared/adapters/tables/rows.ts";
 import { errored } from "../../shared/domain/problem.ts";
 import { combineHealth } from "../../shared/domain/verification.ts";
 
@@ -26,5 +26,21 @@ describe("a record in a row", () => {
     const cause = errored("unhealthy", "m".repeat(600), lines);
     const work = { verify: { health }, rollback: { verify: { health } } };
     expect(() => textProperties({ problem: cause, cause, work })).not.toThrow();
+  });
+});
+
+describe("a bundle in a row", () => {
+  const row = bundleProperties("content");
+  const part = row["part0"] as Uint8Array;
+
+  it.each([
+    ["without its parts", { schema: 1 }],
+    ["with a part twice", { ...row, part1: part }],
+    ["with something after it", { ...row, part1: new Uint8Array([1, 2, 3, 4, 5]) }],
+    ["cut off", { ...row, part0: part.subarray(0, -1) }],
+    ["with a bit that turned", { ...row, part0: part.map((byte, at) => (at === 12 ? byte ^ 1 : byte)) }],
+  ])("is refused %s", (_how, spoiled) => {
+    expect(readBundleText(row)).toBe("content");
+    expect(() => readBundleText(spoiled)).toThrow(expect.objectContaining({ code: "bad-answer" }));
   });
 });

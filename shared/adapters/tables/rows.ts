@@ -61,7 +61,15 @@ export function readBundleText(row: Record<string, unknown>): string {
   const parts: Uint8Array[] = [];
   for (let part = 0; row[`part${part}`] instanceof Uint8Array; part++) parts.push(row[`part${part}`] as Uint8Array);
   const packed = Buffer.concat(parts);
-  return read("a bundle", () => gunzipSync(packed, { maxOutputLength: 64 * 1024 * 1024 }).toString("utf8"));
+  return read("a bundle", () => unpack(packed));
+}
+
+/** The unpacker would take what follows the content for more of it, or leave it aside; the content's size comes last. */
+function unpack(packed: Buffer): string {
+  const content = gunzipSync(packed, { maxOutputLength: 64 * 1024 * 1024 });
+  if (content.byteLength !== packed.readUInt32LE(packed.byteLength - 4))
+    throw new Error("There is more than a bundle.");
+  return content.toString("utf8");
 }
 
 function read<T>(what: string, parse: () => T): T {
