@@ -65,6 +65,11 @@ const undetermined: readonly Planted[] = [
   says("nothing is fetched", "shared/notifiers", 'await fetch("https://a.test");', GLOBALS),
   says("nor over a socket", "shared/notifiers", 'export const socket = new WebSocket("wss://a.test");', GLOBALS),
   says("nor by a module of node's", "shared/config", 'export * from "node:https";'),
+  says(
+    "the simulator's scheduler has no clock",
+    "test/simulation/kernel/scheduler.ts",
+    "export const at = Date.now();",
+  ),
   says("nothing by the back door", "shared/steps", "globalThis.setTimeout(() => {}, 1);", GLOBALS),
   ...["functions", "shared/ports", "shared/gates", "shared/config", "shared/composition.ts", "test/simulation"].flatMap(
     (place) => [
@@ -185,6 +190,12 @@ const allowed: readonly Planted[] = [
   says("an adapter draws ids", "shared/adapters/clock", 'import { randomUUID } from "node:crypto";'),
   says("an adapter fetches", "shared/adapters/http", 'await fetch("https://a.test");', GLOBALS),
   says("the simulator's start says how long it took", "test/simulation/main.ts", "export const at = Date.now();"),
+  says(
+    "the simulator's scheduler lets promises run",
+    "test/simulation/kernel/scheduler.ts",
+    "setImmediate(go);",
+    GLOBALS,
+  ),
   says("a stand-in has a clock", "infra/local/mlflow", "export const at = Date.now();"),
   imports("a function knows the composition", "functions", "../shared/composition.ts"),
   imports("the domain knows itself", "shared/domain", "./pipeline.ts"),
