@@ -7,6 +7,16 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/real/**"], testTimeout: 20_000 } },
+      // The same tests as in `unit`, at their full sizes.
+      {
+        test: {
+          name: "fuzz",
+          include: ["test/fuzz/**/*.test.ts"],
+          env: { FUZZ: "full" },
+          testTimeout: 600_000,
+          hookTimeout: 60_000,
+        },
+      },
       ...lanes.map((name) => ({
         test: {
           name,
