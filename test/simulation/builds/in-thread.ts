@@ -12,8 +12,8 @@ export interface Asked {
 }
 
 /**
- * What an exported function of a module in this folder's tree comes to on plain Node, in a thread of its own: vitest
- * transforms what it imports, so builds cannot be loaded beside a test. Parameters and result are copied.
+ * What an exported function of a file comes to on plain Node, in a thread of its own: vitest transforms what it imports,
+ * so builds cannot be loaded beside a test. Parameters and result are copied.
  * @throws what the function throws.
  */
 export async function inThread(folder: string, file: string, name: string, ...parameters: unknown[]): Promise<unknown> {

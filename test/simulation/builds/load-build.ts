@@ -7,6 +7,7 @@ export interface Modules {
   composition: typeof import("../../../shared/composition.ts");
   consumers: typeof import("../../../shared/steps/consumers.ts");
   store: typeof import("../../../shared/adapters/tables/deployment-store.ts");
+  deadLetters: typeof import("../../../functions/dead-letters.ts");
   deployments: typeof import("../../../functions/deployments.ts");
   health: typeof import("../../../functions/health.ts");
   mlflowWebhook: typeof import("../../../functions/mlflow-webhook.ts");
@@ -22,6 +23,7 @@ export const ENTRIES: Entries<Modules> = {
   composition: "shared/composition.ts",
   consumers: "shared/steps/consumers.ts",
   store: "shared/adapters/tables/deployment-store.ts",
+  deadLetters: "functions/dead-letters.ts",
   deployments: "functions/deployments.ts",
   health: "functions/health.ts",
   mlflowWebhook: "functions/mlflow-webhook.ts",

@@ -115,11 +115,6 @@ export const STATE: readonly Defect[] = [
     patch(SWEEP, 'deployment.phase === "Waiting" && isUnderWay(seen)', 'deployment.phase === "Waiting"'),
   ),
   defect(
-    "asked-under-same-id",
-    "The reconciler asks again under the same id, and is not heard.",
-    patch("shared/steps/reconcile.ts", "id: `${id}/${times}`, body", "id, body"),
-  ),
-  defect(
     "stable-not-kept",
     "Retention removes the bundle and the image of the stable release.",
     patch(
