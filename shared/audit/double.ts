@@ -1,4 +1,5 @@
 import { type Deployment, deploymentId, hasEnded } from "../domain/deployment.ts";
+import { sameModel } from "../domain/model.ts";
 import { ENDINGS } from "../domain/pipeline.ts";
 import type { Visit } from "../domain/visit.ts";
 import type { BuildEvidence, DeploymentEvidence, TargetEvidence } from "./evidence.ts";
@@ -17,14 +18,19 @@ export function findDouble(evidence: TargetEvidence): readonly Finding[] {
   ];
 }
 
+/**
+ * The same promotion for the same version twice in a row. A message that comes again after the registry has moved on is
+ * taken for what the registry says then, which is another wish.
+ */
 function acceptedTwice(target: string, records: readonly Deployment[]): readonly Finding[] {
-  const byPromotion = Map.groupBy(records, ({ promotion }) => promotion.id);
-  return [...byPromotion].flatMap(([promotion, all]): Finding[] => {
-    const ids = all.map(deploymentId).sort();
-    const [, second] = ids;
-    if (second === undefined) return [];
-    const sentence = `${target}: the promotion ${promotion} was accepted ${ids.length} times, as ${ids.join(" and ")}: look at their histories and at what the registry said in between.`;
-    return [{ kind: "double", code: "accepted-twice", target, deployment: second, about: promotion, sentence }];
+  const byGeneration = [...records].sort((a, b) => a.generation - b.generation);
+  return byGeneration.flatMap((record, index): Finding[] => {
+    const before = byGeneration[index - 1];
+    if (before === undefined || before.promotion.id !== record.promotion.id) return [];
+    if (!sameModel(before.model, record.model)) return [];
+    const [first, deployment, about] = [deploymentId(before), deploymentId(record), record.promotion.id];
+    const sentence = `${target}: the promotion ${about} was accepted as ${first} and once more as ${deployment}: look at their histories and at the queue promotions.`;
+    return [{ kind: "double", code: "accepted-twice", target, deployment, about, sentence }];
   });
 }
 

@@ -1,6 +1,6 @@
 import { compareRunning } from "../domain/daily-check.ts";
 import { hasEnded } from "../domain/deployment.ts";
-import type { CheckMessage } from "../domain/owed.ts";
+import type { CheckMessage, PruneMessage } from "../domain/owed.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import type { Release } from "../domain/release.ts";
 import type { StableRelease, Target } from "../domain/target.ts";
@@ -60,6 +60,7 @@ export function createCheckLook(dependencies: DailyCheckDependencies) {
     const { now, record } = await store.readTarget(message.target);
     const target = record?.value;
     if (target?.stable === undefined || (await isUnderWay(store, target))) return;
+    await pruneOnceMore(bus, message, target);
     const findings = await examine(dependencies, target, target.stable, now, clock.timeout(VISIT_MS));
     const next = { ...message, looks: message.looks + 1 };
     if (findings.length > 0 && next.looks < MAX_LOOKS)
@@ -85,6 +86,13 @@ async function tell(
     body: { target, report: day, notifier },
   }));
   await bus.send(messages);
+}
+
+/** A worker that froze for longer than the last look after an ending may have made something since. */
+async function pruneOnceMore(bus: MessageBus, { target, day }: CheckMessage, { changedBy }: Target): Promise<void> {
+  if (changedBy === undefined) return;
+  const body: PruneMessage = { target, generation: changedBy, sequence: 0, look: "prune" };
+  await bus.send([{ queue: "rollback", id: `${target}/daily-check/${day}/prune`, body }]);
 }
 
 /** A deployment under way compares and verifies by itself. */

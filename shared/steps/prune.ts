@@ -31,7 +31,8 @@ export function createPrune({ store, openCluster, readPolicy, clock, log }: Prun
     const { now, record } = await store.readTarget(message.target);
     const ended = (await store.readDeployment(message.target, message.generation))?.value;
     if (record === undefined || ended === undefined || !hasEnded(ended)) return;
-    if (record.value.stable !== undefined)
+    // After a rollback that failed the candidate may still run: a person decides what is of use.
+    if (record.value.stable !== undefined && ended.phase !== "RollbackFailed")
       await pruneAfter({ store, openCluster, readPolicy, clock, log }, record.value, ended);
     if (isLastPrune(ended.endedAt, now)) await store.markDone(message.target, message.generation, "prune");
   };

@@ -5,6 +5,7 @@ import { ANNOTATIONS, LABELS } from "../../domain/release.ts";
 import type { ContainerStatus, PodStatus, WorkloadStatus } from "../../domain/rollout-status.ts";
 import { parseToken } from "../../domain/token.ts";
 import type { Cluster, ObservedObject, OwnedObject } from "../../ports/cluster.ts";
+import { checkLabel, checkName } from "./asked-for.ts";
 import { classifyKubeAnswer, isStale } from "./classify.ts";
 import { collectionPath, objectPath, PRUNED_KINDS } from "./kinds.ts";
 import type { KubeAnswer, KubeHttp, KubeRequest } from "./kube-http.ts";
@@ -35,8 +36,9 @@ export function createCluster(http: KubeHttp, namespace: string): Cluster {
   const pods = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
   return {
     read: async (reference, signal) => {
-      const found = await get(describe(reference), objectPath(reference, namespace), anyObject, signal);
-      return found === undefined ? undefined : observe(found.metadata);
+      const what = describe(reference);
+      const found = await get(what, objectPath(reference, namespace), anyObject, signal);
+      return found === undefined ? undefined : observe(checkName(what, reference.metadata.name, found).metadata);
     },
     apply: async (object, seen, signal) => {
       const precondition =
@@ -70,8 +72,9 @@ export function createCluster(http: KubeHttp, namespace: string): Cluster {
       const lists = await Promise.all(
         PRUNED_KINDS.map(async ({ apiVersion, kind }) => {
           const path = `${collectionPath(apiVersion, kind, namespace)}?${selector}`;
-          const list = await get(`Listing ${kind}`, path, objectList, signal);
-          return (list?.items ?? []).map(
+          const what = `Listing ${kind}`;
+          const list = await get(what, path, objectList, signal);
+          return checkLabel(what, LABELS.target, target, list?.items ?? []).map(
             ({ metadata }): OwnedObject => ({
               ...observe(metadata),
               reference: { apiVersion, kind, metadata: { name: metadata.name, namespace } },
@@ -83,13 +86,15 @@ export function createCluster(http: KubeHttp, namespace: string): Cluster {
     },
     workload: async (name, signal) => {
       const reference = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name } };
-      const found = await get(describe(reference), objectPath(reference, namespace), deployment, signal);
-      return found === undefined ? undefined : toWorkloadStatus(found);
+      const what = describe(reference);
+      const found = await get(what, objectPath(reference, namespace), deployment, signal);
+      return found === undefined ? undefined : toWorkloadStatus(checkName(what, name, found));
     },
     pods: async (template, signal) => {
       const selector = encodeURIComponent(`${LABELS.template}=${template}`);
-      const list = await get("Listing pods", `${pods}?labelSelector=${selector}&limit=${PAGE}`, podList, signal);
-      return (list?.items ?? []).map(toPodStatus);
+      const what = "Listing pods";
+      const list = await get(what, `${pods}?labelSelector=${selector}&limit=${PAGE}`, podList, signal);
+      return checkLabel(what, LABELS.template, template, list?.items ?? []).map(toPodStatus);
     },
     lastLines: async (pod, container, lines, signal) => {
       const read = async (previous: boolean) => {

@@ -1,0 +1,196 @@
+import { type Deployment, deploymentId, hasBegun, hasEnded } from "../../../shared/domain/deployment.ts";
+import type { NotifierName } from "../../../shared/domain/policy.ts";
+import type { Target } from "../../../shared/domain/target.ts";
+import type { Notification } from "../../../shared/ports/notifier.ts";
+import type { SimulatedCluster } from "../cluster/simulated-cluster.ts";
+import type { WorldFault } from "../kernel/faults.ts";
+import type { Scheduler } from "../kernel/scheduler.ts";
+import type { Plan } from "../plan.ts";
+import type { SimulatedBuilds } from "../world/build-service.ts";
+import type { SimulatedBus } from "../world/bus.ts";
+import { type SimulatedRegistry, WEBHOOK_SECRET } from "../world/models.ts";
+import type { SimulatedTable } from "../world/table.ts";
+import { watchCluster } from "./cluster-checks.ts";
+import { findLeftovers, judgeRest } from "./end-checks.ts";
+import { readTransaction, type Transaction } from "./records.ts";
+import { checkRecord } from "./record-checks.ts";
+import { checkTarget } from "./target-checks.ts";
+import type { Verdict, Violation } from "./verdict.ts";
+
+export interface Watched {
+  plan: Plan;
+  scheduler: Scheduler;
+  table: SimulatedTable;
+  bus: SimulatedBus;
+  registry: SimulatedRegistry;
+  builds: SimulatedBuilds;
+  cluster: SimulatedCluster;
+  say: (line: string) => void;
+}
+
+/** Everything a check may look at. */
+export interface Evidence extends Watched {
+  start: number;
+  /** The target rows and records as they are now. */
+  targets: Map<string, Target>;
+  records: Map<string, Map<number, Deployment>>;
+  /** When a target's row was written last, epoch milliseconds. */
+  written: Map<string, number>;
+  /** What happened to a target that may make a good version look bad. */
+  excuses: Map<string, Set<WorldFault>>;
+  /** Ids of notifications by ending and notifier. */
+  told: Map<string, readonly string[]>;
+  fail: (invariant: string, what: string) => void;
+}
+
+/** Checks what always holds after everything that happens, and judges the rest. */
+export function createChecks(watched: Watched) {
+  const { scheduler, table, bus, plan, say } = watched;
+  const start = scheduler.now();
+  let violation: Violation | undefined;
+  let recovered = 0;
+  const evidence: Evidence = {
+    ...watched,
+    start,
+    targets: new Map(),
+    records: new Map(),
+    written: new Map(),
+    excuses: new Map(),
+    told: new Map(),
+    fail: (invariant, what) => {
+      say(`VIOLATION ${invariant}: ${what}`);
+      violation ??= { invariant, what, at: scheduler.now() - start };
+    },
+  };
+  const { fail } = evidence;
+
+  table.onWrite((changes) => {
+    for (const { partition, row, before, after, etag } of changes) {
+      if (before !== undefined && (etag === undefined || etag === "*") && !row.startsWith("release:"))
+        fail("I9", `${partition} ${row} was written without the ETag that was read`);
+      if (after !== undefined && JSON.stringify(after).includes(WEBHOOK_SECRET))
+        fail("I11", `${partition} ${row} holds a secret`);
+    }
+    const transaction = readTransaction(changes);
+    if (transaction !== undefined) apply(evidence, transaction);
+  });
+  watchMessages(evidence);
+  const cluster = watchCluster(evidence);
+
+  return {
+    broken: () => violation !== undefined,
+    excuse: (target: string, why: WorldFault) => {
+      const known = evidence.excuses.get(target) ?? new Set();
+      evidence.excuses.set(target, known.add(why));
+    },
+    acknowledged: (id: string) => {
+      if (!bus.took("promotions", id)) fail("I7", `delivery ${id} was acknowledged, and the bus does not have it`);
+    },
+    told: (notifier: NotifierName, notification: Notification) => {
+      say(`${notifier} is told: ${notification.title}`);
+      if (JSON.stringify(notification).includes(WEBHOOK_SECRET)) fail("I11", "a notification holds a secret");
+      const key = `${notification.deployment}|${notifier}`;
+      evidence.told.set(key, [...(evidence.told.get(key) ?? []), notification.id]);
+    },
+    logged: (event: string, fields: Readonly<Record<string, unknown>>) => {
+      if (event === "sweep.sent" || event === "step.rescheduled" || event === "promotion.repeated") recovered += 1;
+      const text = JSON.stringify(fields);
+      if (text.includes(WEBHOOK_SECRET)) fail("I11", `the log event ${event} holds a secret`);
+      say(`   ${event} ${text.slice(0, 240)}`);
+    },
+    /** Whether nothing is left to happen but timers. */
+    atRest: (busy: boolean) => !busy && isSettled(evidence),
+    judgeEnd: (busy: boolean) => {
+      cluster.check();
+      if (violation === undefined) judgeRest(evidence, busy || !isSettled(evidence));
+    },
+    verdict: (): Verdict => {
+      const all = [...evidence.records.values()].flatMap((records) => [...records.values()]);
+      const endings: Record<string, number> = {};
+      for (const { phase } of all) endings[phase] = (endings[phase] ?? 0) + 1;
+      return { violation, endings, asked: all.length, done: all.filter(hasEnded).length, recovered };
+    },
+  };
+
+  function watchMessages({ fail: report }: Evidence): void {
+    const bodies = new Map<string, string>();
+    const swept = new Set<string>();
+    let sent = 0;
+    bus.onSend(({ queue, id, body }) => {
+      sent += 1;
+      if (sent > 60_000) report("I8", "messages are sent without end");
+      const text = JSON.stringify(body);
+      if (text.includes(WEBHOOK_SECRET)) report("I11", `message ${id} holds a secret`);
+      const key = `${queue}|${id}`;
+      const before = bodies.get(key);
+      if (before !== undefined && withoutBuild(before) !== withoutBuild(text))
+        report("I10", `two messages that say different things have the id ${id}`);
+      bodies.set(key, text);
+      if (/\/sweep-\d+$/.test(id) && swept.has(key))
+        report("I8", `the sweep has sent ${id} twice: the second may be dropped as a duplicate of the first`);
+      swept.add(key);
+    });
+    void plan;
+  }
+}
+
+/** Both builds send the same messages, and one of them says that it did. */
+const withoutBuild = (text: string): string => text.replace(',"build":"next"', "");
+
+function apply(evidence: Evidence, transaction: Transaction): void {
+  const { target, record, deployments } = transaction;
+  const { targets, records, written, scheduler, say } = evidence;
+  const known = records.get(target) ?? new Map<number, Deployment>();
+  records.set(target, known);
+  for (const { before, after } of deployments) {
+    say(`   saved ${deploymentId(after)}/${after.sequence}: ${describe(after)}`);
+    checkRecord(evidence, transaction, before, after);
+    known.set(after.generation, after);
+  }
+  if (record !== undefined) {
+    checkTarget(evidence, transaction, record.before, record.after);
+    targets.set(target, record.after);
+    written.set(target, scheduler.now());
+  }
+  const running = [...known.values()].filter(({ phase }) => phase === "Running");
+  if (running.length > 1) evidence.fail("I2", `${running.map(deploymentId).join(" and ")} are under way at once`);
+}
+
+function describe(record: Deployment): string {
+  const model = `version ${record.model.version}`;
+  if (record.phase === "Running") return `${model} in ${record.step}${hasBegun(record) ? ", begun" : ""}`;
+  if (record.phase === "Waiting") return `${model} waits`;
+  return record.phase === "Succeeded" ? `${model} Succeeded` : `${model} ${record.phase}: ${record.problem.message}`;
+}
+
+/** No message, no open record, no hint, and the registry has what it says. */
+function isSettled(evidence: Evidence): boolean {
+  const { bus, table, records, registry, targets, plan, scheduler } = evidence;
+  if (bus.open().length > 0 || table.rows("open").length > 0) return false;
+  for (const known of records.values()) for (const record of known.values()) if (!hasEnded(record)) return false;
+  // What a worker made that woke too late is found by the next daily check.
+  if (findLeftovers(evidence).length > 0 && scheduler.now() < lastEnding(records) + 2 * 24 * 3_600_000) return false;
+  return plan.policies.every((policy) => {
+    const wanted = targets.get(policy.target)?.wanted;
+    const record = records.get(policy.target)?.get(wanted?.generation ?? -1);
+    const pointed = registry.pointed();
+    if (pointed === undefined) return wanted === undefined || policy.missing === "ignore" || wanted.model.version === "none";
+    if (wanted?.model.version !== pointed || record === undefined || !hasEnded(record)) return false;
+    return !mayComeAgain(record, targets.get(policy.target), scheduler.now());
+  });
+}
+
+function lastEnding(records: Evidence["records"]): number {
+  const all = [...records.values()].flatMap((known) => [...known.values()]);
+  return Math.max(0, ...all.map((record) => (hasEnded(record) ? record.endedAt : 0)));
+}
+
+/** An ending that the reconciler will try again; from its eighth time on only the daily check does, day after day. */
+function mayComeAgain(record: Deployment, target: Target | undefined, now: number): boolean {
+  const { origin } = record.promotion;
+  if (origin.kind === "retry" && origin.attempt >= 8) return false;
+  if (!hasEnded(record) || record.phase === "Succeeded" || target?.hold !== undefined) return false;
+  const { kind, code } = record.cause ?? record.problem;
+  const again = kind === "errored" || ["held", "pointer-moved", "version-missing"].includes(code);
+  return again && now < record.endedAt + 3 * 24 * 3_600_000;
+}

@@ -1,0 +1,97 @@
+import { type Deployment, deploymentId, hasEnded } from "../../../shared/domain/deployment.ts";
+import { LABELS } from "../../../shared/domain/release.ts";
+import type { TargetPolicy } from "../../../shared/domain/policy.ts";
+import type { Target } from "../../../shared/domain/target.ts";
+import type { WorldFault } from "../kernel/faults.ts";
+import type { Evidence } from "./checks.ts";
+
+/** Judges a history that has come to rest, or that has not. */
+export function judgeRest(evidence: Evidence, restless: boolean): void {
+  const { plan, records } = evidence;
+  if (restless) return judgeRestless(evidence);
+  const [left] = findLeftovers(evidence);
+  if (left !== undefined) evidence.fail("I14", `ConfigMap ${left} is left behind`);
+  for (const known of records.values()) for (const record of known.values()) judgeTold(evidence, record);
+  for (const policy of plan.policies) judgeTarget(evidence, policy);
+}
+
+function judgeRestless({ fail, bus, records, table, plan, targets, registry }: Evidence): void {
+  const open = [...records.values()].flatMap((known) => [...known.values()]).filter((record) => !hasEnded(record));
+  const [first] = open;
+  if (first !== undefined) return fail("I1", `${deploymentId(first)} has no ending`);
+  const [message] = bus.open();
+  if (message !== undefined) return fail("I8", `message ${message.id} never comes to an end`);
+  if (table.rows("open").length > 0) return fail("I10", `the hint ${table.rows("open")[0]?.rowKey} is never settled`);
+  const wanted = plan.policies.map(({ target }) => targets.get(target)?.wanted?.model.version ?? "nothing");
+  fail("I1", `the registry says ${registry.pointed() ?? "nothing"}, and ${wanted.join(", ")} is wanted`);
+}
+
+function judgeTold({ fail, told, scheduler }: Evidence, record: Deployment): void {
+  if (!hasEnded(record) || scheduler.now() - record.endedAt > 7 * 24 * 3_600_000) return;
+  const id = deploymentId(record);
+  for (const notifier of record.notify) {
+    const ids = new Set(told.get(`${id}|${notifier}`) ?? []);
+    if (ids.size === 0) fail("I10", `${notifier} was never told of ${id} ${record.phase}`);
+    if (ids.size > 1) fail("I10", `${notifier} was told of ${id} under ${ids.size} ids`);
+  }
+}
+
+function judgeTarget(evidence: Evidence, policy: TargetPolicy): void {
+  const { targets, records, excuses } = evidence;
+  const target = targets.get(policy.target);
+  if (target === undefined) return;
+  if (target.active !== undefined) evidence.fail("I1", `${target.name} names ${target.active} as active at rest`);
+  const excused = excuses.get(policy.target)?.size ?? 0;
+  const wanted = records.get(policy.target)?.get(target.wanted?.generation ?? -1);
+  if (excused === 0) {
+    judgeWanted(evidence, wanted);
+    judgeHold(evidence, target);
+  }
+  if (excused === 0 && target.hold === undefined) judgeServing(evidence, policy, target);
+}
+
+/** A version that is good, and that nothing in the world stood against, is live in the end. */
+function judgeWanted({ plan, registry, fail }: Evidence, wanted: Deployment | undefined): void {
+  if (wanted === undefined || wanted.model.status === "MISSING" || registry.pointed() !== wanted.model.version) return;
+  const fate = plan.fates[wanted.model.version];
+  if (fate?.pods !== "good" || fate.build !== "good" || wanted.phase === "Succeeded") return;
+  const { problem } = wanted as Extract<Deployment, { problem: unknown }>;
+  // An older version than the stable one may be refused, by the policy or because it had been followed before.
+  if (problem.code === "moved-back") return;
+  fail("I1", `version ${wanted.model.version} is good, and ${deploymentId(wanted)} ended ${wanted.phase}: ${problem.code} ${problem.message}`);
+}
+
+/** Nobody else was here. */
+function judgeHold({ fail }: Evidence, { name, hold }: Target): void {
+  if (hold !== undefined) fail("I5", `${name} is held, and nobody else has touched it: ${hold.reason.code} ${hold.reason.message}`);
+}
+
+function judgeServing(evidence: Evidence, policy: TargetPolicy, target: Target): void {
+  const { cluster, fail } = evidence;
+  const serving = [...cluster.serving(policy.namespace, policy.workload).keys()];
+  const { stable } = target;
+  if (stable === undefined) return;
+  if (serving.length !== 1 || serving[0] !== stable.image)
+    return fail("I14", `${target.name} serves ${serving.join(" and ") || "nothing"} at rest, stable is ${stable.image}`);
+}
+
+/** Configuration under a target's label that its workload does not use, where Belay has proven something to keep. */
+export function findLeftovers(evidence: Evidence): readonly string[] {
+  const { plan, cluster, targets, excuses } = evidence;
+  return plan.policies.flatMap((policy) => {
+    const target = targets.get(policy.target);
+    if (target?.stable === undefined || target.hold !== undefined) return [];
+    // Somebody deleted or changed what refers to it: nobody can say what is left over.
+    if (["foreign-edit", "foreign-delete"].some((kind) => excuses.get(policy.target)?.has(kind as WorldFault))) return [];
+    return cluster
+      .objects(policy.namespace)
+      .filter(({ kind, metadata }) => kind === "ConfigMap" && metadata.labels?.[LABELS.target] === policy.target)
+      .filter(({ metadata }) => !usedBy(evidence, policy, metadata.name))
+      .map(({ metadata }) => metadata.name);
+  });
+}
+
+function usedBy({ cluster }: Evidence, policy: TargetPolicy, name: string): boolean {
+  const workload = cluster.objects(policy.namespace).find(({ kind }) => kind === "Deployment");
+  return JSON.stringify(workload?.["spec"] ?? {}).includes(`"${name}"`);
+}

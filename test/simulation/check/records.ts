@@ -1,0 +1,36 @@
+import type { Deployment } from "../../../shared/domain/deployment.ts";
+import type { Target } from "../../../shared/domain/target.ts";
+import type { Row, RowChange } from "../world/table.ts";
+
+/** What a row holds; the next build's waiting records are called Parked. */
+export function readRow<T>(row: Row | undefined): T | undefined {
+  if (row === undefined) return undefined;
+  let text = "";
+  for (let chunk = 0; typeof row[`json${chunk}`] === "string"; chunk++) text += String(row[`json${chunk}`]);
+  return JSON.parse(text) as T;
+}
+
+/** One transaction, taken apart. */
+export interface Transaction {
+  target: string;
+  record?: { before: Target | undefined; after: Target };
+  deployments: readonly { before: Deployment | undefined; after: Deployment }[];
+}
+
+/** The target and records that a transaction wrote; undefined: it wrote none. */
+export function readTransaction(changes: readonly RowChange[]): Transaction | undefined {
+  const target = changes[0]?.partition ?? "";
+  const deployments = changes.flatMap(({ row, before, after }) => {
+    if (!row.startsWith("deployment:") || after === undefined) return [];
+    return [{ before: toDeployment(before), after: toDeployment(after) as Deployment }];
+  });
+  const own = changes.find(({ row }) => row === "target");
+  if (own?.after === undefined) return deployments.length === 0 ? undefined : { target, deployments };
+  const record = { before: readRow<Target>(own.before), after: readRow<Target>(own.after) as Target };
+  return { target, deployments, record };
+}
+
+function toDeployment(row: Row | undefined): Deployment | undefined {
+  const read = readRow<{ phase: string }>(row);
+  return (read?.phase === "Parked" ? { ...read, phase: "Waiting" } : read) as Deployment | undefined;
+}

@@ -1,0 +1,197 @@
+import type { InvocationContext, Timer } from "@azure/functions";
+import type { Configuration } from "../../../shared/config/configuration.ts";
+import type { Command } from "../../../shared/domain/command.ts";
+import { TransientError } from "../../../shared/domain/errors.ts";
+import type { NotifierName, Retention, TargetPolicy } from "../../../shared/domain/policy.ts";
+import type { Clock } from "../../../shared/ports/clock.ts";
+import type { ClusterAccess } from "../../../shared/ports/cluster.ts";
+import type { MessageBus } from "../../../shared/ports/message-bus.ts";
+import type { ModelRegistry } from "../../../shared/ports/model-registry.ts";
+import type { Notification } from "../../../shared/ports/notifier.ts";
+import type { Log } from "../../../shared/ports/telemetry.ts";
+import type { CommandResult } from "../../../shared/steps/command.ts";
+import type { PipelineDependencies, QueueName } from "../../../shared/steps/consumers.ts";
+import type { TimerName } from "../../../shared/steps/timers.ts";
+import { BASE } from "../../pipeline/manifests.ts";
+import type { Entries } from "../builds/load-build.ts";
+import type { CallErrors } from "../kernel/workers.ts";
+import type { SimulatedBuilds } from "./build-service.ts";
+import { type Delivery, WEBHOOK_SECRET } from "./models.ts";
+import type { SimulatedTable } from "./table.ts";
+
+/** What the simulator runs of a build: the functions, and what they stand on. */
+export interface BelayModules {
+  composition: typeof import("../../../shared/composition.ts");
+  consumers: typeof import("../../../shared/steps/consumers.ts");
+  timers: typeof import("../../../shared/steps/timers.ts");
+  command: typeof import("../../../shared/steps/command.ts");
+  store: typeof import("../../../shared/adapters/tables/deployment-store.ts");
+  webhookFunction: typeof import("../../../functions/mlflow-webhook.ts");
+  queueFunction: typeof import("../../../functions/queues.ts");
+  timerFunction: typeof import("../../../functions/timers.ts");
+}
+
+export const BELAY_ENTRIES: Entries<BelayModules> = {
+  composition: "shared/composition.ts",
+  consumers: "shared/steps/consumers.ts",
+  timers: "shared/steps/timers.ts",
+  command: "shared/steps/command.ts",
+  store: "shared/adapters/tables/deployment-store.ts",
+  webhookFunction: "functions/mlflow-webhook.ts",
+  queueFunction: "functions/queues.ts",
+  timerFunction: "functions/timers.ts",
+};
+
+/** The outside, the same for all workers. */
+export interface Outside {
+  table: SimulatedTable;
+  bus: MessageBus;
+  registry: ModelRegistry;
+  builds: SimulatedBuilds;
+  open: (namespace: string) => ClusterAccess;
+  notify: (notifier: NotifierName, notification: Notification) => void;
+  policies: readonly TargetPolicy[];
+  retention: Retention;
+  log: Log;
+}
+
+/** One call to the outside; what happens to it is the kernel's. */
+export type Call = <T>(point: string, effect: () => T | Promise<T>, errors: CallErrors) => Promise<T>;
+
+/** What the webhook function answered. */
+export interface WebhookAnswer {
+  status: number;
+  /** Whether it says that something will come of it. */
+  accepted: boolean;
+}
+
+/** The functions of one worker process. */
+export interface BelayApp {
+  message(queue: string, body: unknown, id: string): Promise<void>;
+  tick(timer: TimerName): Promise<void>;
+  webhook(delivery: Delivery): Promise<WebhookAnswer>;
+  command(target: string, command: Command): Promise<CommandResult | undefined>;
+}
+
+const unanswered = (what: string): CallErrors => ({
+  unanswered: () => new TransientError("unreachable", `${what} gave no answer.`),
+  throttled: () => new TransientError("unreachable", `${what} answered 429.`, { retryAfterSeconds: 7 }),
+});
+
+/** The app of one build on one worker, around the real functions; every call to the outside goes through `call`. */
+export function createBelayApp(modules: BelayModules, outside: Outside, call: Call, clock: Clock): BelayApp {
+  const { table, builds, policies, retention, log } = outside;
+  const guard = <P extends object>(name: string, port: P, errors = unanswered(name)): P => {
+    const wrapped = Object.entries(port).map(([member, value]) => {
+      if (typeof value !== "function") return [member, value];
+      const point = `${name}.${member}`;
+      return [member, (...given: unknown[]) => call(point, () => Reflect.apply(value, port, given), errors)];
+    });
+    return Object.fromEntries(wrapped) as P;
+  };
+  const client = table.client((point, effect) => call(point, effect, TABLE_ERRORS));
+  const store = modules.store.createTableStore(client, clock);
+  const clusters = new Map<string, ClusterAccess>();
+  const access = (namespace: string): ClusterAccess => {
+    const known = clusters.get(namespace);
+    if (known !== undefined) return known;
+    const { cluster, prober } = outside.open(namespace);
+    const opened = { cluster: guard("cluster", cluster), prober: guard("prober", prober, PROBE_ERRORS) };
+    clusters.set(namespace, opened);
+    return opened;
+  };
+  const notifier = (name: NotifierName) =>
+    guard("notifier", { notify: async (notification: Notification) => outside.notify(name, notification) });
+  const dependencies: PipelineDependencies = {
+    store,
+    bus: guard("bus", outside.bus),
+    registry: guard("registry", outside.registry),
+    builder: guard("builder", builds.builder),
+    images: guard("images", builds.images),
+    openCluster: async ({ namespace }) => access(namespace),
+    readTemplate: async () => TEMPLATE,
+    readManifests: async () => BASE,
+    notifiers: { log: notifier("log"), webhook: notifier("webhook"), slack: notifier("slack") },
+    policies,
+    retention,
+    log,
+    clock,
+  };
+  return assemble(modules, dependencies, log);
+}
+
+function assemble(modules: BelayModules, dependencies: PipelineDependencies, log: Log): BelayApp {
+  const { policies, clock, store, bus } = dependencies;
+  const consumers = modules.consumers.createConsumers(dependencies);
+  const timers = modules.timers.createTimers(dependencies);
+  const readPolicy = modules.consumers.createPolicyReader(dependencies);
+  const give = modules.command.createGiveCommand({ ...dependencies, readPolicy });
+  const assembled = modules.composition.assembleApp(configurationOf(policies), {
+    ...FOUNDATION,
+    bus: async () => bus,
+    store: async () => store,
+    pipeline: async () => dependencies,
+    clock,
+    log,
+  });
+  const app = {
+    ...assembled,
+    consume: (queue: QueueName, body: unknown, id: string) => consumers[queue](body, id),
+    tick: (timer: TimerName) => timers[timer](),
+  };
+  const webhook = modules.webhookFunction.createMlflowWebhook(app);
+  const queues = new Map(
+    Object.keys(consumers).map((queue) => [queue, modules.queueFunction.createQueueFunction(app, queue as QueueName)]),
+  );
+  return {
+    message: async (queue, body, id) => queues.get(queue)?.(body, contextOf(id)),
+    tick: (timer) => modules.timerFunction.createTimerFunction(app, timer)({} as Timer, contextOf(timer)),
+    webhook: async (delivery) => {
+      const { status = 200, jsonBody } = await webhook(requestOf(delivery), contextOf(delivery.id));
+      return { status, accepted: (jsonBody as { accepted?: boolean } | undefined)?.accepted === true };
+    },
+    command: give,
+  };
+}
+
+/** The table's own errors, which its adapter turns into Belay's. */
+const TABLE_ERRORS: CallErrors = {
+  unanswered: () => Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }),
+  throttled: () => Object.assign(new Error("ServerBusy"), { code: "ServerBusy" }),
+};
+
+/** A probe never throws. */
+const PROBE_ERRORS: CallErrors = {
+  ...unanswered("The pod"),
+  instead: () => ({ kind: "no-answer", reason: "no answer", latencyMs: 2_000 }),
+};
+
+const TEMPLATE = { hash: "template", files: [{ path: "Dockerfile", content: Buffer.from("FROM scratch") }] };
+
+/** What a webhook and a message do not open. */
+const FOUNDATION = {
+  deadLetters: async (): Promise<never> => {
+    throw new Error("Dead letters are not opened here.");
+  },
+};
+
+function configurationOf(policies: readonly TargetPolicy[]): Configuration {
+  const secrets = [{ reveal: () => WEBHOOK_SECRET }];
+  return { environment: { webhook: { secrets } }, policy: { targets: policies } } as unknown as Configuration;
+}
+
+const silent = () => undefined;
+
+function contextOf(id: string): InvocationContext {
+  const context = { invocationId: id, triggerMetadata: { messageId: id } };
+  return { ...context, debug: silent, info: silent, warn: silent, error: silent } as unknown as InvocationContext;
+}
+
+function requestOf({ rawBody, headers }: Delivery): Parameters<
+  ReturnType<BelayModules["webhookFunction"]["createMlflowWebhook"]>
+>[0] {
+  const bytes = new TextEncoder().encode(rawBody);
+  const get = (name: string) => headers[name] ?? (name === "content-length" ? String(bytes.byteLength) : null);
+  const request = { method: "POST", headers: { get }, arrayBuffer: async () => bytes.buffer };
+  return request as unknown as ReturnType<typeof requestOf>;
+}

@@ -1,0 +1,50 @@
+import type { ImageBuilder } from "../../../shared/ports/image-builder.ts";
+import { createFakeBuilder, createFakeImages, type FakeBuilder, type FakeImages } from "../../fakes/fake-builder.ts";
+
+/** How a version's build turns out. */
+export type BuildFate = "good" | "broken";
+
+/** ACR: task runs by name, and images with tags and locks. */
+export interface SimulatedBuilds {
+  builder: ImageBuilder;
+  images: FakeImages;
+  /** Builds that end while it is down fail, by the service's own fault. */
+  setDown(down: boolean): void;
+  /** The version that an image was built from. */
+  versionOf(image: string): string;
+  started: FakeBuilder["builds"];
+}
+
+const BUILD_SECONDS = 20;
+
+export function createSimulatedBuilds(now: () => number, fateOf: (version: string) => BuildFate): SimulatedBuilds {
+  const images = createFakeImages();
+  const failed = new Set<string>();
+  let down = false;
+  const builder = createFakeBuilder(now, images, ({ name, images: [image = ""] }) => {
+    if (down) failed.add(name);
+    if (failed.has(name)) return { seconds: 0, state: { ...FAILED, cause: "service", message: "no agent" } };
+    if (fateOf(image.split(":")[1]?.split("-")[0] ?? "") === "good") return { seconds: BUILD_SECONDS };
+    return { seconds: BUILD_SECONDS, state: { ...FAILED, cause: "broken", message: "COPY failed: no such file" } };
+  });
+  let uploads = 0;
+  return {
+    images,
+    builder: {
+      ...builder,
+      // What is in a context is shown elsewhere; here only that there is one, and where it lies.
+      uploadContext: async (context) => {
+        context.destroy();
+        uploads += 1;
+        return `source/${uploads}.tar.gz`;
+      },
+    },
+    setDown: (value) => {
+      down = value;
+    },
+    versionOf: (image) => images.tagOf(image)?.split("-")[0] ?? "",
+    started: builder.builds,
+  };
+}
+
+const FAILED = { kind: "failed", lastLines: ["Step 3/7 : COPY model/ model/"] } as const;

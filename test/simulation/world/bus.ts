@@ -1,0 +1,157 @@
+import queues from "../../../infra/queues.json" with { type: "json" };
+import { PermanentError } from "../../../shared/domain/errors.ts";
+import type { MessageBus, OutgoingMessage } from "../../../shared/ports/message-bus.ts";
+import type { Faults } from "../kernel/faults.ts";
+import type { Chance } from "../kernel/random.ts";
+import type { Scheduler } from "../kernel/scheduler.ts";
+
+/** A message in its queue. */
+export interface QueuedMessage {
+  queue: string;
+  id: string;
+  /** As JSON: what is received is never the object that was sent. */
+  body: string;
+  /** Times it was handed over so far. */
+  deliveries: number;
+  /** Whoever has it at hand; a lock that was lost belongs to nobody. */
+  lock: object | undefined;
+  gone: boolean;
+}
+
+/** How pessimistic the bus is in one history. */
+export interface BusMood {
+  duplicates: number;
+  delays: number;
+  longDelays: number;
+  forgets: number;
+  completionsLost: number;
+  locksLost: number;
+}
+
+/** Service Bus in virtual time: peek lock and its loss, duplicates, delay, dead letters, duplicate detection. */
+export interface SimulatedBus extends MessageBus {
+  /** Who takes messages; false: nobody is there now. */
+  onDue(take: (message: QueuedMessage) => boolean): void;
+  /** The handler came to its end: the message is gone, if the lock is still its own. */
+  complete(message: QueuedMessage, lock: object): void;
+  /** The handler threw: the message comes again at once. */
+  abandon(message: QueuedMessage, lock: object): void;
+  /** Whoever had it is gone: its lock runs out. */
+  orphan(message: QueuedMessage, lock: object): void;
+  onSend(listener: (message: OutgoingMessage) => void): void;
+  /** Messages that are neither gone nor set aside. */
+  open(): readonly QueuedMessage[];
+  deadLetters(): readonly QueuedMessage[];
+  poisoned(): readonly { id: string; body: string }[];
+  /** Ids the bus has taken so far, by queue. */
+  took(queue: string, id: string): boolean;
+  /** Puts a dead letter back into its queue as it was, as the Portal does. */
+  resubmit(message: QueuedMessage): void;
+}
+
+const WINDOW_MS = 600_000;
+const LOCK_MS = 30_000;
+const MAX_DELIVERIES = 10;
+const HOUR = 3_600_000;
+
+export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults: Faults, mood: BusMood): SimulatedBus {
+  const seen = new Map<string, number>();
+  const open = new Set<QueuedMessage>();
+  const dead: QueuedMessage[] = [];
+  const poisoned: { id: string; body: string }[] = [];
+  const listeners: ((message: OutgoingMessage) => void)[] = [];
+  let take: (message: QueuedMessage) => boolean = () => false;
+
+  const offer = (message: QueuedMessage, at: number): void => scheduler.at(at, () => hand(message));
+  const hand = (message: QueuedMessage): void => {
+    if (message.gone || message.lock !== undefined) return;
+    if (message.deliveries >= MAX_DELIVERIES) {
+      message.gone = true;
+      open.delete(message);
+      dead.push(message);
+      return;
+    }
+    message.deliveries += 1;
+    message.lock = {};
+    if (!take(message)) {
+      message.deliveries -= 1;
+      message.lock = undefined;
+      offer(message, scheduler.now() + chance.between(2_000, 20_000));
+      return;
+    }
+    loseLock(message);
+  };
+  const loseLock = (message: QueuedMessage): void => {
+    if (!chance.happens(mood.locksLost) || !faults.allows("lock-lost", message.id)) return;
+    const { lock } = message;
+    scheduler.at(scheduler.now() + chance.between(0, 40), () => release(message, lock, 0));
+  };
+  const release = (message: QueuedMessage, lock: object | undefined, afterMs: number): void => {
+    if (message.gone || message.lock !== lock) return;
+    message.lock = undefined;
+    offer(message, scheduler.now() + afterMs);
+  };
+  const delayOf = (id: string): number => {
+    if (chance.happens(mood.longDelays) && faults.allows("message-delayed-for-hours", id))
+      return chance.between(HOUR, 24 * HOUR);
+    if (chance.happens(mood.delays) && faults.allows("message-delayed", id)) return chance.between(5_000, 300_000);
+    return chance.between(1, 400);
+  };
+  const add = ({ queue, id, body, at = 0 }: OutgoingMessage): void => {
+    const message = { queue, id, body: JSON.stringify(body), deliveries: 0, lock: undefined, gone: false };
+    open.add(message);
+    offer(message, Math.max(at, scheduler.now()) + delayOf(id));
+  };
+  const isDuplicate = ({ queue, id }: OutgoingMessage): boolean => {
+    const key = `${queue}|${id}`;
+    const before = seen.get(key);
+    seen.set(key, scheduler.now());
+    if (before === undefined || scheduler.now() - before >= WINDOW_MS) return false;
+    return !(chance.happens(mood.forgets) && faults.allows("duplicate-detection-forgot", id));
+  };
+  const enqueue = (message: OutgoingMessage): void => {
+    for (const listener of listeners) listener(message);
+    if (isDuplicate(message)) return;
+    if (message.queue === "poison") {
+      poisoned.push({ id: message.id, body: JSON.stringify(message.body) });
+      return;
+    }
+    add(message);
+    if (chance.happens(mood.duplicates) && faults.allows("message-duplicated", message.id)) add(message);
+  };
+  return {
+    send: async (messages) => {
+      for (const message of messages) check(message);
+      for (const message of messages) enqueue(message);
+    },
+    ping: async () => {},
+    onDue: (taker) => {
+      take = taker;
+    },
+    complete: (message, lock) => {
+      if (message.lock !== lock) return;
+      if (chance.happens(mood.completionsLost) && faults.allows("completion-lost", message.id))
+        return release(message, lock, LOCK_MS);
+      message.gone = true;
+      open.delete(message);
+    },
+    abandon: (message, lock) => release(message, lock, 0),
+    orphan: (message, lock) => scheduler.at(scheduler.now() + LOCK_MS, () => release(message, lock, 0)),
+    onSend: (listener) => void listeners.push(listener),
+    open: () => [...open],
+    deadLetters: () => dead,
+    poisoned: () => poisoned,
+    took: (queue, id) => seen.has(`${queue}|${id}`),
+    resubmit: (message) => {
+      const copy = { ...message, deliveries: 0, lock: undefined, gone: false };
+      open.add(copy);
+      offer(copy, scheduler.now());
+    },
+  };
+}
+
+function check({ queue, id, body }: OutgoingMessage): void {
+  if (!Object.hasOwn(queues, queue)) throw new PermanentError("configuration-wrong", `There is no queue ${queue}.`);
+  if (id.length > 128) throw new PermanentError("unexpected", "A message's id is too long.");
+  if (body === undefined) throw new PermanentError("unexpected", "A message has no body.");
+}
