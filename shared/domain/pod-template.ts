@@ -20,22 +20,30 @@ export function readPodTemplate(workload: unknown): PodTemplate {
   const containers = [member(spec, "initContainers"), member(spec, "containers")].flatMap(list);
   const label = member(member(member(template, "metadata"), "labels"), LABELS.template);
   return {
-    images: Object.fromEntries(containers.map((one) => [String(member(one, "name")), String(member(one, "image"))])),
+    images: Object.fromEntries(containers.map((one) => [text(member(one, "name")), text(member(one, "image"))])),
     ...(typeof label === "string" ? { label } : {}),
-    configuration: [...new Set(configurationOf(spec))].sort(),
+    configuration: [...new Set(configurationOf(spec, DEEPEST))].sort(),
   };
 }
 
-function configurationOf(value: unknown): readonly string[] {
-  if (value === null || typeof value !== "object") return [];
+/** No pod is nested deeper; what is may be nested without end. */
+const DEEPEST = 32;
+
+function configurationOf(value: unknown, levels: number): readonly string[] {
+  if (levels === 0 || value === null || typeof value !== "object") return [];
   return Object.entries(value).flatMap(([key, inner]) => {
     const name = CONFIG_REFERENCES.has(key) ? member(inner, "name") : undefined;
-    return typeof name === "string" ? [name] : configurationOf(inner);
+    return typeof name === "string" ? [name] : configurationOf(inner, levels - 1);
   });
 }
 
 function member(value: unknown, name: string): unknown {
   return value !== null && typeof value === "object" ? Reflect.get(value, name) : undefined;
+}
+
+/** An object's own way to become text is the other side's. */
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function list(value: unknown): readonly unknown[] {

@@ -29,7 +29,16 @@ it("configuration is found wherever a pod can refer to it, each name once and in
 it.each([
   ["nothing", undefined],
   ["text", "template"],
+  ["nested without end", { spec: { volumes: JSON.parse("[".repeat(50_000) + "]".repeat(50_000)) } }],
   ["nothing in it", { metadata: null, spec: { containers: "none", volumes: [{ configMap: null }] } }],
 ])("of what is no template, nothing is said: %s", (_name, template) => {
   expect(readPodTemplate({ template })).toEqual({ images: {}, configuration: [] });
+});
+
+it.each([
+  ["a number", 7],
+  ["an object that refuses to be text", { toString: 7 }],
+])("a container whose name and image are %s has neither", (_what, odd) => {
+  const template = { spec: { containers: [{ name: odd, image: odd }] } };
+  expect(readPodTemplate({ template })).toEqual({ images: { "": "" }, configuration: [] });
 });

@@ -1,14 +1,13 @@
 import type { z } from "zod";
-import { PermanentError } from "../../domain/errors.ts";
 import { readPodTemplate } from "../../domain/pod-template.ts";
 import { ANNOTATIONS, LABELS } from "../../domain/release.ts";
 import type { ContainerStatus, PodStatus, WorkloadStatus } from "../../domain/rollout-status.ts";
 import { parseToken } from "../../domain/token.ts";
 import type { Cluster, ObservedObject, OwnedObject } from "../../ports/cluster.ts";
-import { checkLabel, checkName } from "./asked-for.ts";
 import { classifyKubeAnswer, isStale } from "./classify.ts";
 import { collectionPath, objectPath, PRUNED_KINDS } from "./kinds.ts";
-import type { KubeAnswer, KubeHttp, KubeRequest } from "./kube-http.ts";
+import type { KubeHttp, KubeRequest } from "./kube-http.ts";
+import { checkLabel, checkName, readAnswer } from "./read-answer.ts";
 import { anyObject, deployment, objectList, type Pod, podList } from "./schemas.ts";
 
 const CALL_MS = 15_000;
@@ -31,7 +30,7 @@ export function createCluster(http: KubeHttp, namespace: string): Cluster {
   ): Promise<T | undefined> => {
     const answer = await call({ method: "GET", path, signal });
     if (answer.status === 404) return undefined;
-    return parse(what, answer, schema);
+    return readAnswer(what, answer, schema);
   };
   const pods = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
   return {
@@ -120,23 +119,6 @@ export function createCluster(http: KubeHttp, namespace: string): Cluster {
       if (answer.status !== 200) throw classifyKubeAnswer("The API server's version", answer);
     },
   };
-}
-
-function parse<T>(what: string, answer: KubeAnswer, schema: z.ZodType<T>): T {
-  if (answer.status !== 200) throw classifyKubeAnswer(what, answer);
-  let body: unknown;
-  try {
-    body = JSON.parse(answer.body);
-  } catch {
-    throw new PermanentError("bad-answer", `${what}: the API server's answer is not JSON.`);
-  }
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new PermanentError(
-    "bad-answer",
-    `${what}: the API server's answer is not understood at ${issue?.path.join(".")}.`,
-  );
 }
 
 function describe({ kind, metadata }: { kind: string; metadata: { name: string } }): string {
