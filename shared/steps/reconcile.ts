@@ -155,7 +155,7 @@ async function compareTarget(
 /** The same question is asked again after this; the pause doubles, for its answer may be on its way. */
 const FIRST_PAUSE_MS = 120_000;
 const LARGEST_PAUSE_MS = 6 * 3_600_000;
-const asked = z.object({ question: z.string(), times: z.int(), nextAt: z.number() });
+const asked = z.object({ question: z.string(), times: z.int(), nextAt: z.number(), sent: z.int() });
 
 /** State first, message second: what was asked is noted, so that a tick does not ask what the last one asked. */
 async function ask(
@@ -173,10 +173,11 @@ async function ask(
   const note = await store.readNote(name);
   const known = asked.safeParse(note?.value).data;
   const before = known?.question === question ? known : { times: 0, nextAt: 0 };
+  const sent = (known?.sent ?? 0) + 1;
   if (now < before.nextAt) return false;
   const times = before.times + 1;
   const nextAt = now + Math.min(FIRST_PAUSE_MS * 2 ** (times - 1), LARGEST_PAUSE_MS);
-  if ((await store.saveNote(name, { question, times, nextAt }, note?.etag)) === "conflict") return false;
+  if ((await store.saveNote(name, { question, times, nextAt, sent }, note?.etag)) === "conflict") return false;
   const id = `reconcile/${policy.target}/${question}`;
   const body: Promotion = {
     id,
@@ -186,7 +187,7 @@ async function ask(
     target: policy.target,
     ...wish,
   };
-  await bus.send([{ queue: "promotions", id: `${id}/${times}`, body }]);
+  await bus.send([{ queue: "promotions", id: `${id}/${sent}`, body }]);
   const { origin } = wish;
   log("info", "reconcile.asked", { target: policy.target, version: found?.version, why: origin.kind, times });
   return true;

@@ -33,8 +33,6 @@ type Remove = (deployment: Deployment, target: Target, signal: AbortSignal) => P
 const BUDGET = 50;
 const VISIT_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** A first tick goes back this many days before what is kept: what is older was never Belay's. */
-const FIRST_DAYS = 60;
 
 /**
  * Removes task runs and releases whose time is over, a day of deployments after the other, in small portions; the next
@@ -70,7 +68,8 @@ async function portion(
   const note = await store.readNote(name);
   const { now } = await store.readTarget(name);
   const last = dayOf(now - keptSeconds * 1000);
-  let at: Place = place.safeParse(note?.value).data ?? { day: dayOf(now - keptSeconds * 1000 - FIRST_DAYS * DAY_MS) };
+  // A first tick begins with the day whose time ends now: nothing is older.
+  let at: Place = place.safeParse(note?.value).data ?? { day: last };
   const done = { looked: 0, removed: 0 };
   const signal = clock.timeout(VISIT_MS);
   // The day on which the time ends is not over yet.

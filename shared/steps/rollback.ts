@@ -111,7 +111,15 @@ async function prove(
     case "proven":
       return { result: "succeeded", found: `${describeRelease(stable)} serves again: ${look.found}`, work };
     case "refuted":
-      return { result: "failed", problem: look.problem, found: look.problem.message, work };
+      if (look.problem.kind === "failed")
+        return { result: "failed", problem: look.problem, found: look.problem.message, work };
+      // What could not be measured says nothing against stable: measured anew, for as long as there is time.
+      return {
+        result: "running",
+        resumeAfterSeconds: LOOK_SECONDS,
+        found: look.problem.message,
+        work: { rollback: { ...known, verify: NOTHING_MEASURED } },
+      };
     default:
       return look satisfies never;
   }

@@ -338,7 +338,7 @@ function createStaff(dependencies: StaffDependencies): Staff {
           },
         );
       }
-      if (faults.healed() && everyMs < DAY) pause = Math.min(pause * 1.5, 180 * MINUTE);
+      if (faults.healed() && everyMs < DAY) pause = Math.min(pause * 2, 180 * MINUTE);
       scheduler.at(scheduler.now() + pause, tick);
     };
     scheduler.at(scheduler.now() + everyMs, tick);

@@ -133,8 +133,8 @@ function drawPolicies(chance: Chance): readonly TargetPolicy[] {
   const base = policyFor();
   const replicas = chance.between(1, 3);
   const policy = policyFor({
-    rollout: { ...base.rollout, replicas, maxSurge: chance.between(1, 2), startupSeconds: 60, timeoutSeconds: 150 },
-    verify: { ...base.verify, health: { ...base.verify.health, attempts: 10 } },
+    rollout: { ...base.rollout, replicas, maxSurge: chance.between(1, 2), startupSeconds: 40, timeoutSeconds: 90 },
+    verify: { ...base.verify, health: { ...base.verify.health, attempts: 6 } },
     gates: [],
     movedBack: chance.happens(0.15) ? "keep" : "follow",
     missing: chance.happens(0.3) ? "ignore" : "tell",

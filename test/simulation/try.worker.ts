@@ -5,6 +5,7 @@ import { playHistory } from "./history.ts";
 import { drawPlan } from "./plan.ts";
 import { BELAY_ENTRIES, type BelayModules } from "./world/app.ts";
 
+Error.stackTraceLimit = 0;
 const present = await loadBuild<BelayModules>(PRESENT, BELAY_ENTRIES);
 const next = await loadBuild<BelayModules>(NEXT, BELAY_ENTRIES);
 const [from = "1", count = "1", trace] = process.argv.slice(2);

@@ -68,7 +68,7 @@ export function createChecks(watched: Watched) {
     for (const { partition, row, before, after, etag } of changes) {
       if (before !== undefined && (etag === undefined || etag === "*") && !row.startsWith("release:"))
         fail("I9", `${partition} ${row} was written without the ETag that was read`);
-      if (after !== undefined && JSON.stringify(after).includes(WEBHOOK_SECRET))
+      if (after !== undefined && Object.values(after).some(holdsSecret))
         fail("I11", `${partition} ${row} holds a secret`);
     }
     const transaction = readTransaction(changes);
@@ -114,7 +114,7 @@ export function createChecks(watched: Watched) {
 
   function watchMessages({ fail: report }: Evidence): void {
     const bodies = new Map<string, string>();
-    const swept = new Set<string>();
+    const swept = new Map<string, number>();
     let sent = 0;
     bus.onSend(({ queue, id, body }) => {
       sent += 1;
@@ -126,13 +126,16 @@ export function createChecks(watched: Watched) {
       if (before !== undefined && withoutBuild(before) !== withoutBuild(text))
         report("I10", `two messages that say different things have the id ${id}`);
       bodies.set(key, text);
-      if (/\/sweep-\d+$/.test(id) && swept.has(key))
+      // An SDK that sends the same again at once is another matter.
+      if (/\/sweep-\d+$/.test(id) && scheduler.now() - (swept.get(key) ?? scheduler.now()) > 60_000)
         report("I8", `the sweep has sent ${id} twice: the second may be dropped as a duplicate of the first`);
-      swept.add(key);
+      if (!swept.has(key)) swept.set(key, scheduler.now());
     });
     void plan;
   }
 }
+
+const holdsSecret = (value: unknown): boolean => typeof value === "string" && value.includes(WEBHOOK_SECRET);
 
 /** Both builds send the same messages, and one of them says that it did. */
 const withoutBuild = (text: string): string => text.replace(',"build":"next"', "");

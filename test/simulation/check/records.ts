@@ -2,12 +2,19 @@ import type { Deployment } from "../../../shared/domain/deployment.ts";
 import type { Target } from "../../../shared/domain/target.ts";
 import type { Row, RowChange } from "../world/table.ts";
 
+/** Rows are never changed in place. */
+const read = new WeakMap<Row, unknown>();
+
 /** What a row holds; the next build's waiting records are called Parked. */
 export function readRow<T>(row: Row | undefined): T | undefined {
   if (row === undefined) return undefined;
+  const known = read.get(row);
+  if (known !== undefined) return known as T;
   let text = "";
   for (let chunk = 0; typeof row[`json${chunk}`] === "string"; chunk++) text += String(row[`json${chunk}`]);
-  return JSON.parse(text) as T;
+  const value: unknown = JSON.parse(text);
+  read.set(row, value);
+  return value as T;
 }
 
 /** One transaction, taken apart. */
@@ -31,6 +38,6 @@ export function readTransaction(changes: readonly RowChange[]): Transaction | un
 }
 
 function toDeployment(row: Row | undefined): Deployment | undefined {
-  const read = readRow<{ phase: string }>(row);
-  return (read?.phase === "Parked" ? { ...read, phase: "Waiting" } : read) as Deployment | undefined;
+  const record = readRow<{ phase: string }>(row);
+  return (record?.phase === "Parked" ? { ...record, phase: "Waiting" } : record) as Deployment | undefined;
 }

@@ -15,7 +15,7 @@ export interface SimulatedBuilds {
   started: FakeBuilder["builds"];
 }
 
-const BUILD_SECONDS = 20;
+const BUILD_SECONDS = 6;
 
 export function createSimulatedBuilds(now: () => number, fateOf: (version: string) => BuildFate): SimulatedBuilds {
   const images = createFakeImages();

@@ -33,7 +33,12 @@ export function createSimulatedTable(now: () => number): SimulatedTable {
   const listeners: ((changes: readonly RowChange[]) => void)[] = [];
   let etags = 0;
   const find = ({ partitionKey, rowKey }: TableEntity) => partitions.get(partitionKey)?.get(rowKey);
-  const date = (name: string) => (name === "date" ? new Date(now()).toUTCString() : undefined);
+  let second = { at: -1, text: "" };
+  const date = (name: string) => {
+    const at = Math.floor(now() / 1000);
+    if (second.at !== at) second = { at, text: new Date(at * 1000).toUTCString() };
+    return name === "date" ? second.text : undefined;
+  };
   const answer = ({ onResponse }: Asked) => onResponse?.({ headers: { get: date } });
 
   const check = (entity: TableEntity, etag: string | undefined): Row => {
