@@ -139,16 +139,21 @@ function countRows(request: unknown): number | undefined {
 
 /** Every number in nested lists and records, in order; undefined when one is null or not finite. Text is left aside. */
 function flatten(value: unknown): number[] | undefined {
-  if (typeof value === "number") return Number.isFinite(value) ? [value] : undefined;
-  if (value === null) return undefined;
-  if (typeof value !== "object") return [];
-  const numbers: number[] = [];
-  for (const member of Object.values(value)) {
-    const inner = flatten(member);
-    if (inner === undefined) return undefined;
-    numbers.push(...inner);
+  const leaves = leavesOf(value);
+  const numbers = leaves.filter((leaf) => typeof leaf === "number");
+  return leaves.includes(null) || !numbers.every(Number.isFinite) ? undefined : numbers;
+}
+
+/** However deep and long an answer is, which is for the other side to say. */
+function leavesOf(value: unknown): readonly unknown[] {
+  const leaves: unknown[] = [];
+  const left = [value];
+  while (left.length > 0) {
+    const one = left.pop();
+    if (typeof one !== "object" || one === null) leaves.push(one);
+    else for (const member of Object.values(one).reverse()) left.push(member);
   }
-  return numbers;
+  return leaves;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -137,6 +137,8 @@ describe("a prediction's answer", () => {
         ],
       },
     },
+    { name: "a very long one", body: { predictions: [Array(200_000).fill(1), [2]] } },
+    { name: "nested very deeply", body: `{"predictions":[1,${"[".repeat(100_000)}${"]".repeat(100_000)}]}` },
     { name: "texts", body: { predictions: ["yes", "no"] } },
     { name: "truths", body: { predictions: [true, false] } },
   ])("may be $name", ({ body }) => {
