@@ -10,6 +10,7 @@ import {
   poisonReason,
   replayId,
 } from "../../shared/domain/dead-letter.ts";
+import { sha256 } from "../../shared/domain/digest.ts";
 
 describe("a cause", () => {
   it.each(CAUSES)("is explained in sentences that end with what to do: %s", (cause) => {
@@ -48,6 +49,8 @@ describe("the id of a replay", () => {
     ["leaves out the tries before it", "churn.1790000000/3/retry-70", "churn.1790000000/3/replay-d7"],
     ["leaves out the replays before it", "churn.1790000000/3/replay-p5/retry-2", "churn.1790000000/3/replay-d7"],
     ["needs no id before it", "", "/replay-d7"],
+    ["keeps an id of 80 characters", "i".repeat(80), `${"i".repeat(80)}/replay-d7`],
+    ["keeps the hash of a longer one", "i".repeat(81), `${sha256("i".repeat(81))}/replay-d7`],
   ])("%s", (_what, messageId, id) => {
     expect(replayId(messageId, "d", "7")).toBe(id);
   });
