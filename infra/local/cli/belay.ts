@@ -3,6 +3,7 @@ import { runBench } from "../bench/run-bench.ts";
 import { formatLine } from "../demo/event-line.ts";
 import { aborted, DEMO_POLICY, inScene, printStack, runDemo, storyNames } from "../demo/run-demo.ts";
 import { NAMESPACE, WORKLOAD } from "../demo/scene.ts";
+import { runSoak } from "../soak/run-soak.ts";
 import { type Stack, startStack } from "../stack/stack.ts";
 import { checkPeers } from "./check-peers.ts";
 import { promoteCommands } from "./promote-commands.ts";
@@ -10,7 +11,9 @@ import { promoteCommands } from "./promote-commands.ts";
 const USAGE = `usage:
   npm start [-- --mlflow URL] [--kubeconfig FILE]         the embedded stack, until Ctrl-C
   npm run demo [-- STORY] [--mlflow URL] [--kubeconfig FILE]   the stories: ${storyNames().join(", ")}
-  npm run bench [-- --short] [--verbose]                  what a deployment costs, counted and timed`;
+  npm run bench [-- --short] [--verbose]                  what a deployment costs, counted and timed
+  npm run soak [-- --short] [--seed N] [--promotions N] [--kills N] [--log FILE]
+                                                          promotions while the app is killed and everything else fails`;
 
 const print = (line: string): void => console.log(line);
 
@@ -22,31 +25,38 @@ interface Peers {
 /** What a shell expects of a program that was interrupted. */
 const INTERRUPTED = 130;
 
-/** `npm start`, `npm run demo` and `npm run bench`; ends with exit code 1 and one message when something refuses. */
+/** `npm start`, `npm run demo`, `npm run bench` and `npm run soak`; ends with exit code 1 and one message when something refuses. */
 export async function main(parameters: readonly string[]): Promise<void> {
   const interruption = new AbortController();
   try {
-    const stopWell = () => {
+    process.exitCode = await run(parameters, () => {
       // From here on: whatever has been started by then is stopped again.
       for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interruption.abort());
-    };
-    if (parameters[0] === "bench") {
-      const options = readBenchParameters(parameters.slice(1));
-      stopWell();
-      process.exitCode = (await runBench({ ...options, print, signal: interruption.signal })) ? 0 : 1;
-      return;
-    }
-    const { command, story, peers } = readParameters(parameters);
-    await checkPeers(peers);
-    stopWell();
-    if (command === "demo") await demo(story, peers, interruption.signal);
-    else await start(peers, interruption.signal);
+      return interruption.signal;
+    });
   } catch (error) {
     // A story that was broken off may still wait for its ending.
     if (interruption.signal.aborted) process.exit(INTERRUPTED);
     console.error(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;
   }
+}
+
+/** Reads the parameters, then begins; the exit code. `begin` gives the signal of an interruption. */
+async function run([command, ...rest]: readonly string[], begin: () => AbortSignal): Promise<number> {
+  if (command === "bench") {
+    const options = readBenchParameters(rest);
+    return (await runBench({ ...options, print, signal: begin() })) ? 0 : 1;
+  }
+  if (command === "soak") {
+    const options = readSoakParameters(rest);
+    return (await runSoak({ ...options, print, signal: begin() })) ? 0 : 1;
+  }
+  const { story, peers } = readParameters(command, rest);
+  await checkPeers(peers);
+  if (command === "demo") return demo(story, peers, begin());
+  await start(peers, begin());
+  return 0;
 }
 
 function parse(parameters: readonly string[]) {
@@ -58,9 +68,9 @@ function parse(parameters: readonly string[]) {
   }
 }
 
-function readParameters(parameters: readonly string[]) {
+function readParameters(command: string | undefined, parameters: readonly string[]) {
   const { values, positionals } = parse(parameters);
-  const [command, story, ...rest] = positionals;
+  const [story, ...rest] = positionals;
   if ((command !== "start" && command !== "demo") || rest.length > 0) throw new Error(USAGE);
   if (story !== undefined && (command === "start" || !storyNames().includes(story)))
     throw new Error(`There is no story "${story}".\n${USAGE}`);
@@ -68,7 +78,7 @@ function readParameters(parameters: readonly string[]) {
     ...(values.mlflow === undefined ? {} : { mlflowUrl: values.mlflow.replace(/\/$/, "") }),
     ...(values.kubeconfig === undefined ? {} : { kubeconfigFile: values.kubeconfig }),
   };
-  return { command, story, peers };
+  return { story, peers };
 }
 
 function readBenchParameters(parameters: readonly string[]) {
@@ -78,6 +88,36 @@ function readBenchParameters(parameters: readonly string[]) {
   } catch (error) {
     throw refusal(error);
   }
+}
+
+function readSoakParameters(parameters: readonly string[]) {
+  const text = { type: "string" } as const;
+  const options = {
+    short: { type: "boolean", default: false },
+    ...{ seed: text, promotions: text, kills: text, log: text },
+  } as const;
+  try {
+    const { short, seed, promotions, kills, log } = parseArgs({ args: [...parameters], options }).values;
+    return {
+      short,
+      seed: readNumber("--seed", seed) ?? Math.floor(Math.random() * 1_000_000),
+      ...given("promotions", readNumber("--promotions", promotions)),
+      ...given("kills", readNumber("--kills", kills)),
+      ...given("logFile", log),
+    };
+  } catch (error) {
+    throw refusal(error);
+  }
+}
+
+function given<K extends string, V>(name: K, value: V | undefined) {
+  return (value === undefined ? {} : { [name]: value }) as { [key in K]?: V };
+}
+
+function readNumber(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (!/^\d{1,6}$/.test(value)) throw new Error(`${name} is "${value}", not a number from 0 to 999999`);
+  return Number(value);
 }
 
 /** What is wrong with the command line, and what it may be. */
@@ -90,10 +130,10 @@ function readWidth(): number {
   return Math.max(100, process.stdout.columns ?? 140);
 }
 
-async function demo(story: string | undefined, peers: Peers, signal: AbortSignal): Promise<void> {
+async function demo(story: string | undefined, peers: Peers, signal: AbortSignal): Promise<number> {
   const only = story === undefined ? {} : { only: story };
   const good = await runDemo({ ...peers, ...only, print, width: readWidth(), signal });
-  process.exitCode = good ? 0 : 1;
+  return good ? 0 : 1;
 }
 
 async function start(peers: Peers, signal: AbortSignal): Promise<void> {

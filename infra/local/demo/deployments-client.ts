@@ -20,8 +20,9 @@ export async function readDeployments(
   appUrl: string,
   functionKey: string,
   target: string,
+  limit = 50,
 ): Promise<readonly DemoDeployment[]> {
-  const answer = await fetch(`${appUrl}/api/deployments?target=${target}&limit=50`, {
+  const answer = await fetch(`${appUrl}/api/deployments?target=${target}&limit=${limit}`, {
     headers: { "x-functions-key": functionKey },
     signal: AbortSignal.timeout(5_000),
   });

@@ -9,6 +9,10 @@ export interface StackOptions extends Omit<StandInsOptions, "queuesFile"> {
   policyFile: string;
   /** The built app; `dist/` when left out. */
   appDirectory?: string;
+  /** `infra/queues.json` when left out. */
+  queuesFile?: string;
+  /** Settings of the app in place of those that lead straight to the stand-ins. */
+  settings?: (standIns: StandIns) => Promise<Readonly<Record<string, string>>>;
   /** Every line the app's host prints. */
   onLine?: (line: string) => void;
 }
@@ -16,6 +20,8 @@ export interface StackOptions extends Omit<StandInsOptions, "queuesFile"> {
 /** The embedded stack: the stand-ins in this process, the app in another. */
 export interface Stack {
   readonly standIns: StandIns;
+  /** Every setting of the app. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly kubeconfig: string;
   readonly webhookSecret: string;
   readonly functionKey: string;
@@ -32,16 +38,24 @@ export interface Stack {
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const APP = join(ROOT, "dist");
+const QUEUES = join(ROOT, "infra/queues.json");
 
 /** Starts everything; what was started is stopped again when a part refuses. */
-export async function startStack({ policyFile, appDirectory = APP, onLine, ...options }: StackOptions): Promise<Stack> {
+export async function startStack({
+  policyFile,
+  appDirectory = APP,
+  queuesFile = QUEUES,
+  settings = async () => ({}),
+  onLine,
+  ...options
+}: StackOptions): Promise<Stack> {
   await access(join(appDirectory, "index.js")).catch(() => {
     throw new Error("The app is not built: run `npm run build` first.");
   });
-  const standIns = await startStandIns({ ...options, queuesFile: join(ROOT, "infra/queues.json") });
+  const standIns = await startStandIns({ ...options, queuesFile });
   const webhookSecret = randomBytes(24).toString("base64url");
   const functionKey = randomBytes(16).toString("base64url");
-  const environment = {
+  const environment: Record<string, string> = {
     ...standIns.environment,
     MLFLOW_WEBHOOK_SECRET: webhookSecret,
     DELIVERY_POLICY: policyFile,
@@ -52,6 +66,7 @@ export async function startStack({ policyFile, appDirectory = APP, onLine, ...op
     startApp({ appDirectory, environment, port, ...(onLine === undefined ? {} : { onLine }) });
   let app: AppProcess;
   try {
+    Object.assign(environment, await settings(standIns));
     app = await start(0);
   } catch (error) {
     await standIns.close();
@@ -59,6 +74,7 @@ export async function startStack({ policyFile, appDirectory = APP, onLine, ...op
   }
   return {
     standIns,
+    environment,
     kubeconfig: await readFile(standIns.kubeconfigFile, "utf8"),
     webhookSecret,
     functionKey,

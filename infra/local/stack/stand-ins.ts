@@ -9,7 +9,7 @@ import { createControlPlane } from "../kubernetes/control-plane.ts";
 import { createMlflowServer, type MlflowServer } from "../mlflow/server.ts";
 import { createResourceManager } from "../resource-manager/create-resource-manager.ts";
 import type { Run } from "../resource-manager/runs.ts";
-import { createServiceBusBroker } from "../service-bus/broker.ts";
+import { createServiceBusBroker, type ServiceBusBroker } from "../service-bus/broker.ts";
 import { createTableServer } from "../tables/create-table-server.ts";
 import { createBuild } from "./build.ts";
 import { type Counters, createTableCounter } from "./counters.ts";
@@ -37,6 +37,9 @@ export interface StandIns {
   readonly kubeconfigFile: string;
   /** PEM of the authority that every certificate of the stack comes from. */
   readonly caPem: string;
+  /** What the stand-ins' own servers show, for whoever stands in front of one of them. */
+  readonly tls: { readonly key: string; readonly cert: string };
+  readonly bus: ServiceBusBroker;
   /** Undefined with a real MLflow. */
   readonly mlflow: MlflowServer | undefined;
   /** Exact counters of what was asked of each stand-in so far. */
@@ -149,6 +152,8 @@ async function start(options: StandInsOptions, onClose: OnClose, close: () => Pr
     },
     kubeconfigFile: cluster.file,
     caPem: certificate.caPem,
+    tls,
+    bus,
     mlflow,
     counters: () => ({
       serviceBus: bus.operations(),
