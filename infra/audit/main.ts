@@ -5,9 +5,9 @@ import { readConfiguration } from "../../shared/config/configuration.ts";
 import { parseDuration } from "../../shared/config/quantities.ts";
 import { formatReport, toJson } from "./report.ts";
 
-const USAGE = `usage: npm run audit [-- --json] [--grace 5m] [--settle 5m]
+const USAGE = `usage: npm run audit [-- --json] [--grace 10m] [--settle 5m]
 Reads the tables, the registries and the clusters by the app's own settings, and changes nothing.
-  --grace   what is late by no more than this is not lost yet
+  --grace   what is late by no more than this is not lost yet: the sweep brings it back
   --settle  when something is found, everything is looked at once more after this, and only what stands is told; 0s: not
 Exit code: 0 all is well, 1 something is lost, double or unexpected, 2 it could not be found out.`;
 
@@ -46,8 +46,12 @@ function readOptions(parameters: readonly string[]): Options {
 }
 
 function parse(parameters: readonly string[]) {
-  const duration = { type: "string", default: "5m" } as const;
-  const options = { json: { type: "boolean", default: false }, grace: duration, settle: duration } as const;
+  const options = {
+    json: { type: "boolean", default: false },
+    // The sweep comes every five minutes and lets two pass before it sends anything again.
+    grace: { type: "string", default: "10m" },
+    settle: { type: "string", default: "5m" },
+  } as const;
   try {
     return parseArgs({ args: [...parameters], options }).values;
   } catch (error) {

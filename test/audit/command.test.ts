@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { formatReport, toJson } from "../../infra/audit/report.ts";
+import type { TargetEvidence } from "../../shared/audit/evidence.ts";
 import { judge } from "../../shared/audit/judge.ts";
 import { identity } from "../domain/build.ts";
 import { evidence, target } from "./evidence.ts";
 
 const pointer = { described: "alias champion of churn-classifier", found: identity("3") };
 const lost = target({ pointer, target: "fraud" });
-const judged = (...targets: Parameters<typeof evidence>) => judge(evidence(...targets), { graceMs: 0 });
+const judged = (...targets: readonly TargetEvidence[]) => judge(evidence(...targets), { graceMs: 0 });
 
 describe("what the command prints", () => {
   it("is one row for one target, and that all is well", () => {

@@ -4,7 +4,7 @@ import { isClean, judge, standing, totalOf } from "../../shared/audit/judge.ts";
 import type { Ended, Running } from "../../shared/domain/deployment.ts";
 import { failed } from "../../shared/domain/problem.ts";
 import type { Target } from "../../shared/domain/target.ts";
-import { GENERATION, identity, NOW, promotion, running, waiting } from "../domain/build.ts";
+import { GENERATION, identity, model, NOW, promotion, running, waiting } from "../domain/build.ts";
 import {
   CLUSTER,
   deployment,
@@ -210,6 +210,21 @@ describe("double", () => {
     ],
   ])("%s", (_name, changes, expected) => {
     expect(found(changes)).toEqual(expected);
+  });
+
+  it.each([
+    ["another version, because the registry had moved on", { model: model("3") }, {}],
+    [
+      "the same version after another one was asked for",
+      {},
+      { model: model("3"), promotion: promotion({ id: "another" }) },
+    ],
+  ])("a message that comes again is taken for %s", (_name, first, between) => {
+    const before = [
+      deployment(live({ generation: GENERATION - 9, ...first })),
+      deployment(live({ generation: GENERATION - 7, promotion: promotion({ id: "between" }), ...between })),
+    ];
+    expect(found({ deployments: [deployment(live()), ...before] })).toEqual([]);
   });
 
   it.each([
