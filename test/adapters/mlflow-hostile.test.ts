@@ -73,6 +73,8 @@ describe("an answer that cannot be read", () => {
     ["another object", saysJson({ hello: 1 })],
     ["a version that is a number", saysJson({ model_version: { ...FOUND.model_version, version: 1 } })],
     ["a time that is text", saysJson({ model_version: { ...FOUND.model_version, creation_timestamp: "1" } })],
+    ["a version that is no number", saysJson({ model_version: { ...FOUND.model_version, version: "1/../2" } })],
+    ["another model's version", saysJson({ model_version: { ...FOUND.model_version, name: "another" } })],
     ["a missing name", saysJson({ model_version: { version: "1", creation_timestamp: 1 } })],
   ])("is refused: %s", async (_what, answer) => {
     expect(await errorOf(resolve, await meet(answer))).toMatchObject(BAD_ANSWER);
@@ -97,9 +99,9 @@ describe("an answer that cannot be read", () => {
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   });
 
-  it("is no input example where the file is too large or broken", async () => {
+  it("is no input example where the file is too large, too deep or broken", async () => {
     const mlmodel = "saved_input_example_info:\n  serving_input_path: example.json\n";
-    for (const example of [" ".repeat(300_000), "{", ""]) {
+    for (const example of [" ".repeat(300_000), "{", "", `${"[".repeat(65)}${"]".repeat(65)}`]) {
       const registry = await meet((request, response) =>
         says(200, request.url?.includes("MLmodel") ? mlmodel : example)(request, response),
       );

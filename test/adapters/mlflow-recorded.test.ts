@@ -263,7 +263,7 @@ describe("what MLflow's documentation says it answers", () => {
 
   it("metrics that are not finite are names in quotes", async () => {
     const points = ["NaN", "Infinity", "-Infinity"].map((value) => ({ key: value, value, timestamp: 1, step: 0 }));
-    const registry = await meet(saysJson({ run: { data: { metrics: points } } }));
+    const registry = await meet(saysJson({ run: { info: { run_id: RUN }, data: { metrics: points } } }));
     expect(await metrics({ runId: RUN })(registry)).toEqual(
       new Map([
         ["NaN", Number.NaN],

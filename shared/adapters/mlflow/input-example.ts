@@ -8,6 +8,8 @@ import { mlmodelFile } from "./schemas.ts";
 /** Larger input examples are not used as test predictions. */
 const MAX_EXAMPLE = 256 * 1024;
 const MAX_MLMODEL = 1024 * 1024;
+/** Nor are deeper ones: whoever logs a model could nest one so that it cannot be written down. */
+const MAX_LEVELS = 64;
 
 /** The request that a version was logged with; undefined where there is none that could be sent. */
 export async function readInputExample(
@@ -21,7 +23,13 @@ export async function readInputExample(
   const path = mlmodelFile.safeParse(parseYamlSafely(mlmodel)).data?.saved_input_example_info?.serving_input_path;
   if (path === undefined || path === null || !/^[\w./-]+$/.test(path) || path.includes("..")) return undefined;
   const example = await file(path, MAX_EXAMPLE);
-  return example === undefined ? undefined : parseJsonSafely(example);
+  const parsed = example === undefined ? undefined : parseJsonSafely(example);
+  return nestsWithin(parsed, MAX_LEVELS) ? parsed : undefined;
+}
+
+function nestsWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((member) => nestsWithin(member, levels - 1));
 }
 
 /** A broken file of the model is the same as none: there is nothing to try it with. */

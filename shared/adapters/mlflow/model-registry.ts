@@ -4,10 +4,11 @@ import type { ModelRegistry } from "../../ports/model-registry.ts";
 import { GET_ARTIFACT, listArtifacts } from "./artifacts.ts";
 import { readInputExample } from "./input-example.ts";
 import { listModels } from "./list-models.ts";
+import { readMetrics } from "./metrics.ts";
 import type { MlflowHttp } from "./mlflow-http.ts";
 import { nameOf, toModelVersion } from "./model-version.ts";
 import { resolvePointer } from "./resolve-pointer.ts";
-import { loggedModelAnswer, modelVersionAnswer, runAnswer, type WireMetric } from "./schemas.ts";
+import { modelVersionAnswer } from "./schemas.ts";
 
 /** Models of one page: with the limit of an answer this leaves 80 KiB for each, descriptions and tags included. */
 const PAGE = 200;
@@ -24,18 +25,9 @@ export function createMlflowRegistry(http: MlflowHttp, modelsPerPage = PAGE): Mo
         modelVersionAnswer,
         signal,
       );
-      return answer === undefined ? undefined : toModelVersion(answer.model_version);
+      return answer === undefined ? undefined : toModelVersion({ name, version }, answer.model_version);
     },
-    readMetrics: async ({ runId, modelId }, signal) => {
-      const run =
-        runId === undefined
-          ? undefined
-          : await http.get("/api/2.0/mlflow/runs/get", { run_id: runId }, runAnswer, signal);
-      const path = `/api/2.0/mlflow/logged-models/${encodeURIComponent(modelId ?? "")}`;
-      const model = modelId === undefined ? undefined : await http.get(path, {}, loggedModelAnswer, signal);
-      // The model's own metrics come last: they win over the run's.
-      return new Map([...latest(run?.run.data.metrics ?? []), ...latest(model?.model.data.metrics ?? [])]);
-    },
+    readMetrics: (version, signal) => readMetrics(http, version, signal),
     readInputExample: (version, signal) => readInputExample(http, version, signal),
     listArtifacts: (version, signal) => listArtifacts(http, version, signal),
     openArtifact: async (version, path, signal) => {
@@ -55,10 +47,4 @@ export function createMlflowRegistry(http: MlflowHttp, modelsPerPage = PAGE): Mo
       await http.getFile("/health", {}, 1_024, signal);
     },
   };
-}
-
-/** MLflow lists every point of a logged model's metrics, in no order; the newest is that of the highest step. */
-function latest(metrics: readonly WireMetric[]): ReadonlyMap<string, number> {
-  const byAge = metrics.toSorted((a, b) => a.step - b.step || a.timestamp - b.timestamp);
-  return new Map(byAge.map(({ key, value }) => [key, value]));
 }

@@ -37,7 +37,7 @@ async function byAlias(
   signal: AbortSignal,
 ): Promise<ModelVersion | undefined> {
   const answer = await http.get("/api/2.0/mlflow/registered-models/alias", { name, alias }, modelVersionAnswer, signal);
-  return answer === undefined ? undefined : toModelVersion(answer.model_version);
+  return answer === undefined ? undefined : toModelVersion({ name }, answer.model_version);
 }
 
 async function byTag(
@@ -51,7 +51,7 @@ async function byTag(
   const found = answer?.model_versions?.find(({ tags }) =>
     tags.some(({ key, value }) => key === tag.key && value === tag.value),
   );
-  return found === undefined ? undefined : toModelVersion(found);
+  return found === undefined ? undefined : toModelVersion({ name }, found);
 }
 
 /** Stages are deprecated in MLflow, and this is the one question that asks for the version of one. */
@@ -65,7 +65,7 @@ async function byStage(
   const answer = await http.get(path, { name, stages: stage }, versionsAnswer, signal);
   const [found] = answer?.model_versions ?? [];
   if (found === undefined) return undefined;
-  if (found.current_stage === stage) return toModelVersion(found);
+  if (found.current_stage === stage) return toModelVersion({ name }, found);
   // Whatever did not heed the question could otherwise bring an archived version to production.
   throw new PermanentError("bad-answer", `MLflow's answer to ${path} holds a version of another stage than ${stage}.`);
 }

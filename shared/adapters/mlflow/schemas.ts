@@ -10,7 +10,8 @@ const optionalText = z
 
 export const modelVersion = z.object({
   name: z.string(),
-  version: z.string(),
+  /** It becomes part of an image's tag. */
+  version: z.string().regex(/^[0-9]{1,32}$/),
   creation_timestamp: z.number(),
   status: z.string().default("READY"),
   source: optionalText,
@@ -61,8 +62,9 @@ const metric = z.object({
 export type WireMetric = z.infer<typeof metric>;
 const metrics = z.array(metric).default([]);
 
-export const runAnswer = z.object({ run: z.object({ data: z.object({ metrics }).prefault({}) }) });
-export const loggedModelAnswer = z.object({ model: z.object({ data: z.object({ metrics }).prefault({}) }) });
+const data = z.object({ metrics }).prefault({});
+export const runAnswer = z.object({ run: z.object({ info: z.object({ run_id: z.string() }), data }) });
+export const loggedModelAnswer = z.object({ model: z.object({ info: z.object({ model_id: z.string() }), data }) });
 export const downloadAnswer = z.object({ artifact_uri: z.string() });
 
 /** Bytes; a folder has none. */
