@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { inspect } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import { createMlflowHttp } from "../../shared/adapters/mlflow/mlflow-http.ts";
 import { createMlflowRegistry } from "../../shared/adapters/mlflow/model-registry.ts";
@@ -107,6 +107,14 @@ describe("an answer that cannot be read", () => {
       );
       expect(await registry.readInputExample(version, signal)).toBeUndefined();
     }
+  });
+
+  it("is not printed where the parser of MLmodel would warn of it", async () => {
+    const warned = vi.spyOn(process, "emitWarning");
+    onTestFinished(() => warned.mockRestore());
+    const registry = await meet(says(200, "%only-the-file-says-this\n---\na: 1\n"));
+    expect(await registry.readInputExample(version, signal)).toBeUndefined();
+    expect(warned).not.toHaveBeenCalled();
   });
 
   it.each([

@@ -114,10 +114,10 @@ async function readFacts(
   return { server: cluster.server, caData: cluster["certificate-authority-data"], until: now() + FACTS_MS };
 }
 
-/** Undefined when it is not YAML; the parser's text may repeat secrets. */
+/** Undefined when it is not YAML; the parser's texts may repeat secrets, and its warnings would be printed. */
 function readKubeconfig(bytes: Uint8Array | undefined): unknown {
   try {
-    return parseYaml(Buffer.from(bytes ?? []).toString("utf8"), { maxAliasCount: 10 });
+    return parseYaml(Buffer.from(bytes ?? []).toString("utf8"), { maxAliasCount: 10, logLevel: "error" });
   } catch {
     return undefined;
   }

@@ -32,10 +32,10 @@ function nestsWithin(value: unknown, levels: number): boolean {
   return levels > 0 && Object.values(value).every((member) => nestsWithin(member, levels - 1));
 }
 
-/** A broken file of the model is the same as none: there is nothing to try it with. */
+/** A broken file of the model is the same as none: there is nothing to try it with. Nothing of it is printed. */
 function parseYamlSafely(content: Buffer): unknown {
   try {
-    return parseYaml(content.toString("utf8"), { maxAliasCount: 100 });
+    return parseYaml(content.toString("utf8"), { maxAliasCount: 100, logLevel: "error" });
   } catch {
     return undefined;
   }
