@@ -80,11 +80,11 @@ async function serve(incoming: IncomingMessage, outgoing: ServerResponse, fault:
       outgoing.end("The fault proxy says so.\n");
       return;
     case "cut before":
-      incoming.destroy();
+      incoming.socket.destroy();
       return;
     case "cut after":
       await drain(await passOn(incoming));
-      incoming.destroy();
+      incoming.socket.destroy();
       return;
     default:
       return fault satisfies undefined;

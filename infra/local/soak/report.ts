@@ -35,6 +35,7 @@ export function formatFigures(figures: Figures): readonly string[] {
     "",
     formatEndings(figures.endings),
     formatFaults(figures.faults),
+    `${promotions} promotions came to ${deploymentsOf(figures.endings)} deployments: the others found what they asked for wanted already, or the registry at another version.`,
     `moves of aliases: ${joined(WISHES.map((wish) => [wish, figures.wishes.reduce((sum, one) => sum + one[wish], 0)]))}`,
     `deliveries of MLflow: ${joined([...Map.groupBy(figures.deliveries, (one) => one)].map(([name, all]) => [name, all.length]))}`,
     `told by the app, as far as it lived to: ${joined(TOLD.map((event) => [event, figures.told.of(event)]))}`,
@@ -48,6 +49,10 @@ export function formatFigures(figures: Figures): readonly string[] {
     "",
     `${promotions} promotions, ${fired.kills} kills, ${fired.busCuts} cuts of the bus, ${faultsOf(figures.faults)} faults; at rest ${settledSeconds.toFixed(0)} s after the last of them; ${seconds.toFixed(0)} s in all; seed ${seed}.`,
   ];
+}
+
+function deploymentsOf(endings: Figures["endings"]): number {
+  return [...endings.values()].flatMap((row) => [...row.values()]).reduce((sum, count) => sum + count, 0);
 }
 
 function joined(counts: readonly (readonly [string, number])[]): string {

@@ -19,8 +19,11 @@ export interface Registered {
   fate: Fate;
 }
 
+/** What registering takes. */
+export type Registrar = Pick<MlflowClient, "createRun" | "logArtifacts" | "createModelVersion">;
+
 /** Logs a run with one of the models of that fate and registers it. */
-export async function register(client: MlflowClient, model: string, fate: Fate, random: Random): Promise<Registered> {
+export async function register(client: Registrar, model: string, fate: Fate, random: Random): Promise<Registered> {
   const { metrics, files } = VERSIONS[random.pick<VersionName>(FATES[fate])];
   const run = await client.createRun({ metrics });
   await client.logArtifacts(run, "model", { ...files, "about.txt": `${model} ${run.runId}` });

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { MlflowClient } from "../mlflow/client.ts";
 import { ALIAS } from "./place.ts";
 import type { Random } from "./random.ts";
-import { type Fate, type Registered, register } from "./versions.ts";
+import { type Fate, type Registered, type Registrar, register } from "./versions.ts";
 
 /** What somebody does to a model's alias. */
 export const WISHES = ["new version", "flapping", "the same again", "an older one", "deleted and set"] as const;
@@ -40,13 +40,19 @@ export interface Mover {
 }
 
 export interface MoverOptions {
-  client: MlflowClient;
+  client: Registrar & Pick<MlflowClient, "setAlias" | "deleteAlias">;
   model: string;
   random: Random;
+  /** Resolves after so many milliseconds, or rejects when the signal aborts; the real one when left out. */
+  sleep?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>;
+}
+
+function realSleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return delay(milliseconds, undefined, { signal });
 }
 
 /** The first version of every model is a good one, so that there is something to go back to. */
-export function createMover({ client, model, random }: MoverOptions): Mover {
+export function createMover({ client, model, random, sleep = realSleep }: MoverOptions): Mover {
   const versions: Registered[] = [];
   const counts = Object.fromEntries(WISHES.map((wish) => [wish, 0])) as Record<WishKind, number>;
   let standing: string | undefined;
@@ -67,7 +73,7 @@ export function createMover({ client, model, random }: MoverOptions): Mover {
     if (first === undefined) throw new Error(`${model} has no good version yet.`);
     return random.pick([first, ...others]);
   };
-  const pause = (signal: AbortSignal) => delay(random.between(...QUICK_MS), undefined, { signal });
+  const pause = (signal: AbortSignal) => sleep(random.between(...QUICK_MS), signal);
 
   const kinds: Readonly<Record<WishKind, (signal: AbortSignal) => Promise<void>>> = {
     "new version": async () => set(await makeNew(random.weighted(FATE_WEIGHTS))),
