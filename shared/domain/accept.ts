@@ -89,6 +89,7 @@ function repeatOf(wish: Wish, asked: ModelIdentity): Deployment | undefined {
 
 function isNewWish({ promotion, policyId, target }: Wish, wanted: Deployment): boolean {
   const { origin } = promotion;
+  const otherPolicy = target.wanted?.policyId !== policyId;
   switch (origin.kind) {
     // A policy that changed by itself starts nothing.
     case "difference":
@@ -96,17 +97,21 @@ function isNewWish({ promotion, policyId, target }: Wish, wanted: Deployment): b
     case "retry":
       return hasEnded(wanted) && wanted.generation === origin.of;
     case "webhook":
-      return target.wanted?.policyId !== policyId || (isNewer(promotion, wanted) && !isLive(target, wanted));
+      return isAnother(promotion, wanted) && (otherPolicy || (isNewer(promotion, wanted) && !isLive(target, wanted)));
     case "person":
-      return target.wanted?.policyId !== policyId || isNewer(promotion, wanted);
+      return isAnother(promotion, wanted) && (otherPolicy || isNewer(promotion, wanted));
     default:
       return origin satisfies never;
   }
 }
 
-/** The clock that signs wishes may be ahead of the table's: a wish is never newer than its own ending. */
+/** What comes again is the same wish, whatever has changed meanwhile: the clock that signs may be ahead of the table's. */
+function isAnother(promotion: Promotion, wanted: Deployment): boolean {
+  return promotion.id !== wanted.promotion.id;
+}
+
 function isNewer(promotion: Promotion, wanted: Deployment): boolean {
-  return promotion.id !== wanted.promotion.id && hasEnded(wanted) && promotion.wishedAt > wanted.endedAt;
+  return hasEnded(wanted) && promotion.wishedAt > wanted.endedAt;
 }
 
 /** What runs already is not deployed again because an event names it once more. */

@@ -21,8 +21,8 @@ export interface Transition {
   started?: Deployment;
 }
 
-/** A visit this late after its time counts as a gap in which nobody was there. */
-const GAP_SLACK_MS = 60_000;
+/** A visit later than this counts as a gap in which nobody was there; below it the bus is only slow. */
+const GAP_MS = 20_000;
 /** All gaps together extend a step's deadline by at most this. */
 const MAX_EXTENSION_MS = 24 * 3_600_000;
 /** Seconds before a step is tried again after its first transient error; doubles, up to the largest. */
@@ -74,8 +74,8 @@ export function advance(
 
 /** Belay being down must not roll back a healthy release: time in which nobody visited does not count, up to a bound. */
 function grantedGap(deployment: Running, now: number): number {
-  const gap = Math.max(0, now - deployment.resumeAt - GAP_SLACK_MS);
-  return Math.min(gap, MAX_EXTENSION_MS - deployment.extended);
+  const late = now - deployment.resumeAt;
+  return Math.min(late > GAP_MS ? late : 0, MAX_EXTENSION_MS - deployment.extended);
 }
 
 /** A visit's findings replace what is known entry by entry. */

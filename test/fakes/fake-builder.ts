@@ -17,6 +17,8 @@ export interface FakeImages extends ImageRegistry {
   /** The tag an image was pushed under. */
   tagOf(image: string): string | undefined;
   locked(): ReadonlySet<string>;
+  /** Whether an image of this digest is there. */
+  has(digest: string): boolean;
 }
 
 export function createFakeImages(): FakeImages {
@@ -60,6 +62,7 @@ export function createFakeImages(): FakeImages {
     },
     tagOf: (image) => [...tags].find(([, digest]) => image.endsWith(digest))?.[0].split(":")[1],
     locked: () => locked,
+    has: (digest) => [...digests].some((key) => key.endsWith(digest)),
   };
 }
 

@@ -1,5 +1,5 @@
-import type { NotifierName, TargetPolicy } from "../../shared/domain/policy.ts";
 import { PermanentError } from "../../shared/domain/errors.ts";
+import type { NotifierName, TargetPolicy } from "../../shared/domain/policy.ts";
 import type { TimerName } from "../../shared/steps/timers.ts";
 import { createChecks } from "./check/checks.ts";
 import type { Verdict } from "./check/verdict.ts";
@@ -70,11 +70,11 @@ function createHistory({ plan, builds, without, planned, trace = () => undefined
   const faults = createFaults({
     chance: faultChance,
     rates: plan.rates,
+    focus: plan.focus,
     ...(without === undefined ? {} : { without }),
     ...(planned === undefined ? {} : { planned }),
   });
-  const say = (line: string) =>
-    trace(`${((scheduler.now() - START) / 1000).toFixed(1).padStart(9)} s  ${line}`);
+  const say = (line: string) => trace(`${((scheduler.now() - START) / 1000).toFixed(1).padStart(9)} s  ${line}`);
   const workers = createWorkers(scheduler, callChance, faults);
   const bus = createSimulatedBus(scheduler, busChance, faults, plan.bus);
   const registry = createSimulatedRegistry(scheduler, registryChance, faults, plan.registry);
@@ -85,32 +85,71 @@ function createHistory({ plan, builds, without, planned, trace = () => undefined
     random: clusterChance.next,
   });
   const table = createSimulatedTable(scheduler.now);
-  const checks = createChecks({ plan, scheduler, table, bus, registry, builds: builds_, cluster, say });
+  const policies = [...plan.policies];
+  const checks = createChecks({
+    plan,
+    policies,
+    scheduler,
+    workers,
+    table,
+    bus,
+    registry,
+    builds: builds_,
+    cluster,
+    say,
+  });
   let notifierDown = false;
   const outside: Outside = {
     table,
     bus,
     registry: registry.port,
-    builds: builds_,
+    builds: checks.watchBuilds(builds_),
     open: (namespace) => cluster.open(namespace),
     notify: (notifier: NotifierName, notification) => {
       if (notifierDown && notifier === "webhook")
         throw new PermanentError("bad-answer", "The notification's endpoint is gone.");
       checks.told(notifier, notification);
     },
-    policies: plan.policies,
+    policies,
     retention: { taskRunSeconds: 7 * 86_400, releaseSeconds: 30 * 86_400, keptReleases: 10 },
     log: (_level, event, fields) => checks.logged(event, fields),
   };
-  const staff = createStaff({ plan, scheduler, workers, chance: worldChance, builds, outside, bus, faults, say });
+  const staff = createStaff({
+    plan,
+    scheduler,
+    workers,
+    chance: worldChance,
+    builds,
+    outside,
+    bus,
+    faults,
+    say,
+    cut: checks.commandCut,
+  });
   registry.onDelivery((delivery, answered) => {
-    staff.run(`webhook ${delivery.id}`, (app) => app.webhook(delivery), (answer) => {
-      if (answer?.accepted === true) checks.acknowledged(delivery.id);
-      answered(answer?.status ?? 0);
-    }) || answered(0);
+    staff.run(
+      `webhook ${delivery.id}`,
+      (app) => app.webhook(delivery),
+      (answer) => {
+        if (answer?.accepted === true) checks.acknowledged(delivery.id);
+        answered(answer?.status ?? 0);
+      },
+    ) || answered(0);
   });
 
-  const world = { scheduler, faults, workers, registry, cluster, builds: builds_, checks, staff, chance: worldChance, say };
+  const world = {
+    scheduler,
+    policies,
+    faults,
+    workers,
+    registry,
+    cluster,
+    builds: builds_,
+    checks,
+    staff,
+    chance: worldChance,
+    say,
+  };
   return {
     checks,
     scheduler,
@@ -146,6 +185,8 @@ interface World {
   registry: SimulatedRegistry;
   cluster: SimulatedCluster;
   builds: ReturnType<typeof createSimulatedBuilds>;
+  /** The policy as the workers read it. */
+  policies: TargetPolicy[];
   checks: ReturnType<typeof createChecks>;
   staff: Staff;
   chance: Chance;
@@ -216,6 +257,14 @@ function strike(
       if (cluster.killPod() !== undefined) for (const one of policies) checks.excuse(one.target, kind);
     },
     "alias-flapped": () => flap(world),
+    "image-lost": () => {
+      const newest = builds.newestImage();
+      if (newest !== undefined && builds.images.drop(newest)) checks.imageLost(newest);
+    },
+    "model-made-anew": () => registry.makeAnew(),
+    "policy-changed": () => {
+      for (const [index, one] of world.policies.entries()) world.policies[index] = loosened(one);
+    },
     "person-stops": () => {
       staff.command(target, { name: "stop", by: "Ada" }, () => checks.excuse(target, kind));
     },
@@ -225,6 +274,15 @@ function strike(
     },
   };
   troubles[kind]?.();
+}
+
+/** A policy by which fewer looks and predictions are enough. */
+function loosened(policy: TargetPolicy): TargetPolicy {
+  const { health, predictions } = policy.verify;
+  return {
+    ...policy,
+    verify: { ...policy.verify, health: { ...health, successes: 1 }, predictions: { ...predictions, count: 1 } },
+  };
 }
 
 /** There and back within seconds. */
@@ -260,10 +318,12 @@ interface StaffDependencies {
   bus: SimulatedBus;
   faults: Faults;
   say: (line: string) => void;
+  /** Told when a person's command died half way. */
+  cut: (target: string) => void;
 }
 
 function createStaff(dependencies: StaffDependencies): Staff {
-  const { plan, scheduler, workers, chance, builds, outside, bus, faults, say } = dependencies;
+  const { plan, scheduler, workers, chance, builds, outside, bus, faults, say, cut } = dependencies;
   const apps = new Map<Worker, BelayApp>();
   let closed = false;
   let underWay = 0;
@@ -274,8 +334,13 @@ function createStaff(dependencies: StaffDependencies): Staff {
     const skew = chance.pick(plan.skews);
     const skewed = skew !== 0 && faults.allows("clock-skewed", "spawn") ? skew : 0;
     const worker = workers.spawn(next || (plan.nextBuild && faults.healed()), skewed);
-    apps.set(worker, createBelayApp(worker.next ? builds.next : builds.present, outside, workers.call, workers.clock(worker)));
-    say(`worker ${worker.id} starts${worker.next ? " with the next build" : ""}${skewed === 0 ? "" : `, its clock ${skewed / 1000} s off`}`);
+    apps.set(
+      worker,
+      createBelayApp(worker.next ? builds.next : builds.present, outside, workers.call, workers.clock(worker)),
+    );
+    say(
+      `worker ${worker.id} starts${worker.next ? " with the next build" : ""}${skewed === 0 ? "" : `, its clock ${skewed / 1000} s off`}`,
+    );
   };
   workers.onDeath((worker) => {
     say(`worker ${worker.id} dies`);
@@ -286,7 +351,12 @@ function createStaff(dependencies: StaffDependencies): Staff {
     const alive = workers.alive();
     return alive[chance.between(0, alive.length - 1)];
   };
-  const start = (name: string, work: (app: BelayApp) => Promise<unknown>, ended: (error: unknown) => void, lost: () => void): boolean => {
+  const start = (
+    name: string,
+    work: (app: BelayApp) => Promise<unknown>,
+    ended: (error: unknown) => void,
+    lost: () => void,
+  ): boolean => {
     const worker = choose();
     const app = worker === undefined ? undefined : apps.get(worker);
     if (worker === undefined || app === undefined) return false;
@@ -368,7 +438,10 @@ function createStaff(dependencies: StaffDependencies): Staff {
       const give = () => start(`command ${command.name}`, (app) => app.command(target, command), ended, again);
       const ended = (error: unknown) => (error === undefined ? done() : again());
       // A person whose request failed tries it again.
-      const again = () => scheduler.at(scheduler.now() + 30_000, () => void (give() || again()));
+      const again = () => {
+        cut(target);
+        scheduler.at(scheduler.now() + 30_000, () => void (give() || again()));
+      };
       if (!give()) again();
     },
     busy: () => underWay > 0,

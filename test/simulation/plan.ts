@@ -36,6 +36,8 @@ export interface Plan {
   doings: readonly { at: number; doing: Doing }[];
   troubles: readonly Trouble[];
   rates: Rates;
+  /** Calls to this system go wrong so many times as often, calls to others never. */
+  focus: { system: string; times: number } | undefined;
   bus: BusMood;
   registry: RegistryMood;
   /** Milliseconds by which the workers' clocks are off. */
@@ -70,6 +72,7 @@ export function drawPlan(seed: number): Plan {
     doings,
     troubles,
     rates: drawRates(chance),
+    focus: drawFocus(chance),
     bus: drawBusMood(chance),
     registry: {
       webhooksLost: some(chance, 0.3, 0.4),
@@ -151,6 +154,14 @@ function drawRates(chance: Chance): Rates {
   return rates;
 }
 
+/** Some histories are unlucky with one system only, and then more often. */
+const SYSTEMS = ["table", "bus", "cluster", "registry", "builder", "images", "prober", "notifier"] as const;
+
+function drawFocus(chance: Chance): Plan["focus"] {
+  if (!chance.happens(0.3)) return undefined;
+  return { system: chance.pick(SYSTEMS), times: chance.between(3, 12) };
+}
+
 function drawBusMood(chance: Chance): BusMood {
   return {
     duplicates: some(chance, 0.25, 0.15),
@@ -159,6 +170,7 @@ function drawBusMood(chance: Chance): BusMood {
     forgets: some(chance, 0.15, 0.5),
     completionsLost: some(chance, 0.2, 0.05),
     locksLost: some(chance, 0.2, 0.1),
+    givenUp: some(chance, 0.12, 0.08),
   };
 }
 
@@ -166,16 +178,20 @@ function drawBusMood(chance: Chance): BusMood {
 const TROUBLES: readonly { kind: WorldFault; weight: number; lasts: readonly [number, number] }[] = [
   { kind: "registry-down", weight: 0.06, lasts: [MINUTE, 20 * MINUTE] },
   { kind: "registry-down-for-a-day", weight: 0.012, lasts: [20 * HOUR, 26 * HOUR] },
-  { kind: "builder-down", weight: 0.05, lasts: [MINUTE, 15 * MINUTE] },
+  { kind: "builder-down", weight: 0.07, lasts: [MINUTE, 15 * MINUTE] },
   { kind: "notifier-down", weight: 0.06, lasts: [MINUTE, 3 * HOUR] },
   { kind: "belay-down", weight: 0.06, lasts: [MINUTE, 5 * HOUR] },
+  { kind: "belay-down", weight: 0.012, lasts: [25 * HOUR, 40 * HOUR] },
   { kind: "object-touched", weight: 0.08, lasts: [0, 0] },
   { kind: "autoscaled", weight: 0.03, lasts: [0, 0] },
   { kind: "foreign-edit", weight: 0.03, lasts: [0, 0] },
   { kind: "foreign-delete", weight: 0.02, lasts: [0, 0] },
   { kind: "node-drained", weight: 0.03, lasts: [0, 0] },
   { kind: "pod-killed", weight: 0.03, lasts: [0, 0] },
-  { kind: "alias-flapped", weight: 0.04, lasts: [0, 0] },
+  { kind: "alias-flapped", weight: 0.1, lasts: [0, 0] },
+  { kind: "image-lost", weight: 0.04, lasts: [0, 0] },
+  { kind: "model-made-anew", weight: 0.03, lasts: [0, 0] },
+  { kind: "policy-changed", weight: 0.06, lasts: [0, 0] },
   { kind: "person-stops", weight: 0.04, lasts: [0, 0] },
   { kind: "person-holds", weight: 0.03, lasts: [MINUTE, 30 * MINUTE] },
 ];

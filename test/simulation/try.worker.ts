@@ -14,10 +14,17 @@ let bad = 0;
 let calls = 0;
 const kinds: Record<string, number> = {};
 for (let seed = Number(from); seed < Number(from) + Number(count); seed++) {
-  const result = await playHistory({ plan: drawPlan(seed), builds: { present, next }, ...(trace ? { trace: console.log } : {}) });
+  const result = await playHistory({
+    plan: drawPlan(seed),
+    builds: { present, next },
+    ...(trace ? { trace: console.log } : {}),
+  });
   calls += result.calls;
   for (const { kind } of result.faults) kinds[kind] = (kinds[kind] ?? 0) + 1;
-  if (result.violation) { bad++; if (bad < 40) console.log(seed, result.violation, JSON.stringify(result.endings)); }
+  if (result.violation) {
+    bad++;
+    if (bad < 40) console.log(seed, result.violation, JSON.stringify(result.endings));
+  }
 }
 const s = (performance.now() - started) / 1000;
 console.log({ bad, perSecond: Number(count) / s, callsPer: calls / Number(count) });

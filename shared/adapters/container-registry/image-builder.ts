@@ -9,7 +9,7 @@ import { toFailure } from "./build-failure.ts";
 import { classifyTasksError } from "./classify.ts";
 import { type RunScope, readLastLines } from "./run-log.ts";
 import { sendOnly } from "./send-only.ts";
-import { toDockerBuild, toStanding } from "./task-run.ts";
+import { type RunStanding, toDockerBuild, toStanding } from "./task-run.ts";
 import { uploadContext } from "./upload-context.ts";
 
 export interface AcrBuilderSettings extends RunScope {
@@ -70,7 +70,7 @@ export function createAcrBuilder(settings: AcrBuilderSettings): ImageBuilder {
         client.taskRuns.get(resourceGroup, registryName, name, { abortSignal }).catch(undefinedIfMissing),
       );
       if (answer === undefined) return { kind: "absent" };
-      return toState(client, answer, signal);
+      return toState(client, toStanding(name, answer), signal);
     },
     remove: async (name, signal) => {
       const client = await open();
@@ -84,10 +84,9 @@ export function createAcrBuilder(settings: AcrBuilderSettings): ImageBuilder {
 
   async function toState(
     client: ContainerRegistryManagementClient,
-    answer: unknown,
+    standing: RunStanding,
     signal: AbortSignal,
   ): Promise<BuildState> {
-    const standing = toStanding(answer);
     const logLink = `${portal}/#resource${registryId(client.subscriptionId, settings)}/tasks`;
     switch (standing.kind) {
       case "running":

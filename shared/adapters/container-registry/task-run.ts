@@ -48,8 +48,8 @@ export type RunStanding =
   | { kind: "succeeded"; runId: string | undefined; digest: string | undefined }
   | { kind: "failed"; runId: string | undefined; status: string; message: string };
 
-/** @throws PermanentError when the answer cannot be read. */
-export function toStanding(answer: unknown): RunStanding {
+/** @throws PermanentError when the answer cannot be read, or is about a task run of another name. */
+export function toStanding(name: string, answer: unknown): RunStanding {
   const read = taskRun.safeParse(answer);
   if (!read.success)
     throw new PermanentError(
@@ -57,6 +57,9 @@ export function toStanding(answer: unknown): RunStanding {
       `The task run's answer is not understood at ${read.error.issues[0]?.path.join(".")}.`,
     );
   const { runResult, provisioningState } = read.data;
+  // Resource Manager's names know no case.
+  if (read.data.name.toLowerCase() !== name.toLowerCase())
+    throw new PermanentError("bad-answer", `The answer about the task run ${name} is about another one.`);
   const runId = runResult?.runId ?? undefined;
   const status = runResult?.status ?? provisioningState ?? "Queued";
   if (status === "Succeeded") {

@@ -1,24 +1,30 @@
 import { type Deployment, deploymentId, hasBegun, hasEnded } from "../../../shared/domain/deployment.ts";
-import type { NotifierName } from "../../../shared/domain/policy.ts";
+import type { NotifierName, TargetPolicy } from "../../../shared/domain/policy.ts";
 import type { Target } from "../../../shared/domain/target.ts";
 import type { Notification } from "../../../shared/ports/notifier.ts";
 import type { SimulatedCluster } from "../cluster/simulated-cluster.ts";
 import type { WorldFault } from "../kernel/faults.ts";
 import type { Scheduler } from "../kernel/scheduler.ts";
+import type { Workers } from "../kernel/workers.ts";
 import type { Plan } from "../plan.ts";
 import type { SimulatedBuilds } from "../world/build-service.ts";
 import type { SimulatedBus } from "../world/bus.ts";
 import { type SimulatedRegistry, WEBHOOK_SECRET } from "../world/models.ts";
 import type { SimulatedTable } from "../world/table.ts";
+import { watchBuilds } from "./build-checks.ts";
 import { watchCluster } from "./cluster-checks.ts";
 import { findLeftovers, judgeRest } from "./end-checks.ts";
-import { readTransaction, type Transaction } from "./records.ts";
+import { watchMessages } from "./message-checks.ts";
 import { checkRecord } from "./record-checks.ts";
+import { readTransaction, type Transaction } from "./records.ts";
 import { checkTarget } from "./target-checks.ts";
 import type { Verdict, Violation } from "./verdict.ts";
 
 export interface Watched {
   plan: Plan;
+  /** The policy as the workers read it now. */
+  policies: readonly TargetPolicy[];
+  workers: Workers;
   scheduler: Scheduler;
   table: SimulatedTable;
   bus: SimulatedBus;
@@ -38,6 +44,17 @@ export interface Evidence extends Watched {
   written: Map<string, number>;
   /** What happened to a target that may make a good version look bad. */
   excuses: Map<string, Set<WorldFault>>;
+  /** When an image was locked, and looked for, last, by visit and image. */
+  locked: Map<string, number>;
+  lookedFor: Map<string, number>;
+  /** Task runs with their sources that some save has named. */
+  named: Set<string>;
+  /** Digests that somebody deleted. */
+  imagesLost: Set<string>;
+  /** Deployments whose messages a person's command owed that died: the sweep sends them. */
+  cut: Set<string>;
+  /** Policies by id. */
+  policyById: Map<string, TargetPolicy>;
   /** Ids of notifications by ending and notifier. */
   told: Map<string, readonly string[]>;
   fail: (invariant: string, what: string) => void;
@@ -45,7 +62,7 @@ export interface Evidence extends Watched {
 
 /** Checks what always holds after everything that happens, and judges the rest. */
 export function createChecks(watched: Watched) {
-  const { scheduler, table, bus, plan, say } = watched;
+  const { scheduler, table, bus, say } = watched;
   const start = scheduler.now();
   let violation: Violation | undefined;
   let recovered = 0;
@@ -57,6 +74,12 @@ export function createChecks(watched: Watched) {
     written: new Map(),
     excuses: new Map(),
     told: new Map(),
+    locked: new Map(),
+    lookedFor: new Map(),
+    named: new Set(),
+    imagesLost: new Set(),
+    cut: new Set(),
+    policyById: new Map(),
     fail: (invariant, what) => {
       say(`VIOLATION ${invariant}: ${what}`);
       violation ??= { invariant, what, at: scheduler.now() - start };
@@ -68,6 +91,8 @@ export function createChecks(watched: Watched) {
     for (const { partition, row, before, after, etag } of changes) {
       if (before !== undefined && (etag === undefined || etag === "*") && !row.startsWith("release:"))
         fail("I9", `${partition} ${row} was written without the ETag that was read`);
+      if (Number(before?.["schema"] ?? 0) > Number(after?.["schema"] ?? 9))
+        fail("I9", `${partition} ${row} was written by a build that does not know its schema`);
       if (after !== undefined && Object.values(after).some(holdsSecret))
         fail("I11", `${partition} ${row} holds a secret`);
     }
@@ -78,6 +103,11 @@ export function createChecks(watched: Watched) {
   const cluster = watchCluster(evidence);
 
   return {
+    watchBuilds: (builds: SimulatedBuilds) => watchBuilds(evidence, builds),
+    imageLost: (digest: string) => void evidence.imagesLost.add(digest),
+    commandCut: (target: string) => {
+      for (const record of evidence.records.get(target)?.values() ?? []) evidence.cut.add(deploymentId(record));
+    },
     broken: () => violation !== undefined,
     excuse: (target: string, why: WorldFault) => {
       const known = evidence.excuses.get(target) ?? new Set();
@@ -111,34 +141,9 @@ export function createChecks(watched: Watched) {
       return { violation, endings, asked: all.length, done: all.filter(hasEnded).length, recovered };
     },
   };
-
-  function watchMessages({ fail: report }: Evidence): void {
-    const bodies = new Map<string, string>();
-    const swept = new Map<string, number>();
-    let sent = 0;
-    bus.onSend(({ queue, id, body }) => {
-      sent += 1;
-      if (sent > 60_000) report("I8", "messages are sent without end");
-      const text = JSON.stringify(body);
-      if (text.includes(WEBHOOK_SECRET)) report("I11", `message ${id} holds a secret`);
-      const key = `${queue}|${id}`;
-      const before = bodies.get(key);
-      if (before !== undefined && withoutBuild(before) !== withoutBuild(text))
-        report("I10", `two messages that say different things have the id ${id}`);
-      bodies.set(key, text);
-      // An SDK that sends the same again at once is another matter.
-      if (/\/sweep-\d+$/.test(id) && scheduler.now() - (swept.get(key) ?? scheduler.now()) > 60_000)
-        report("I8", `the sweep has sent ${id} twice: the second may be dropped as a duplicate of the first`);
-      if (!swept.has(key)) swept.set(key, scheduler.now());
-    });
-    void plan;
-  }
 }
 
 const holdsSecret = (value: unknown): boolean => typeof value === "string" && value.includes(WEBHOOK_SECRET);
-
-/** Both builds send the same messages, and one of them says that it did. */
-const withoutBuild = (text: string): string => text.replace(',"build":"next"', "");
 
 function apply(evidence: Evidence, transaction: Transaction): void {
   const { target, record, deployments } = transaction;
@@ -148,6 +153,8 @@ function apply(evidence: Evidence, transaction: Transaction): void {
   for (const { before, after } of deployments) {
     say(`   saved ${deploymentId(after)}/${after.sequence}: ${describe(after)}`);
     checkRecord(evidence, transaction, before, after);
+    const { taskRun, sourcePath } = after.work.build ?? {};
+    if (taskRun !== undefined) evidence.named.add(`${taskRun}|${sourcePath}`);
     known.set(after.generation, after);
   }
   if (record !== undefined) {
@@ -177,7 +184,8 @@ function isSettled(evidence: Evidence): boolean {
     const wanted = targets.get(policy.target)?.wanted;
     const record = records.get(policy.target)?.get(wanted?.generation ?? -1);
     const pointed = registry.pointed();
-    if (pointed === undefined) return wanted === undefined || policy.missing === "ignore" || wanted.model.version === "none";
+    if (pointed === undefined)
+      return wanted === undefined || policy.missing === "ignore" || wanted.model.version === "none";
     if (wanted?.model.version !== pointed || record === undefined || !hasEnded(record)) return false;
     return !mayComeAgain(record, targets.get(policy.target), scheduler.now());
   });

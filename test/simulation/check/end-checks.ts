@@ -1,6 +1,6 @@
 import { type Deployment, deploymentId, hasEnded } from "../../../shared/domain/deployment.ts";
-import { LABELS } from "../../../shared/domain/release.ts";
 import type { TargetPolicy } from "../../../shared/domain/policy.ts";
+import { LABELS } from "../../../shared/domain/release.ts";
 import type { Target } from "../../../shared/domain/target.ts";
 import type { WorldFault } from "../kernel/faults.ts";
 import type { Evidence } from "./checks.ts";
@@ -45,25 +45,50 @@ function judgeTarget(evidence: Evidence, policy: TargetPolicy): void {
   const wanted = records.get(policy.target)?.get(target.wanted?.generation ?? -1);
   if (excused === 0) {
     judgeWanted(evidence, wanted);
+    judgeFirst(evidence, policy, target, wanted);
     judgeHold(evidence, target);
   }
   if (excused === 0 && target.hold === undefined) judgeServing(evidence, policy, target);
 }
 
 /** A version that is good, and that nothing in the world stood against, is live in the end. */
-function judgeWanted({ plan, registry, fail }: Evidence, wanted: Deployment | undefined): void {
+function judgeWanted(evidence: Evidence, wanted: Deployment | undefined): void {
+  const { plan, registry, fail } = evidence;
   if (wanted === undefined || wanted.model.status === "MISSING" || registry.pointed() !== wanted.model.version) return;
+  if (registry.createdAt() !== wanted.model.createdAt)
+    return fail("I1", `version ${wanted.model.version} was made anew, and the target wants the former one`);
   const fate = plan.fates[wanted.model.version];
   if (fate?.pods !== "good" || fate.build !== "good" || wanted.phase === "Succeeded") return;
   const { problem } = wanted as Extract<Deployment, { problem: unknown }>;
+  if (evidence.targets.get(wanted.target)?.hold !== undefined) return;
   // An older version than the stable one may be refused, by the policy or because it had been followed before.
   if (problem.code === "moved-back") return;
-  fail("I1", `version ${wanted.model.version} is good, and ${deploymentId(wanted)} ended ${wanted.phase}: ${problem.code} ${problem.message}`);
+  fail(
+    "I1",
+    `version ${wanted.model.version} is good, and ${deploymentId(wanted)} ended ${wanted.phase}: ${problem.code} ${problem.message}`,
+  );
+}
+
+/** What is left of a first deployment that failed is what the policy says. */
+function judgeFirst(
+  { cluster, fail }: Evidence,
+  policy: TargetPolicy,
+  { stable, hold }: Target,
+  wanted: Deployment | undefined,
+): void {
+  if (stable !== undefined || hold !== undefined || wanted?.phase !== "Failed" || !wanted.changed) return;
+  const workload = cluster.objects(policy.namespace).find(({ kind }) => kind === "Deployment");
+  const replicas = (workload?.["spec"] as { replicas?: number } | undefined)?.replicas ?? 0;
+  if ((replicas === 0) !== (policy.firstFailure === "scale-to-zero"))
+    fail("I14", `${deploymentId(wanted)} left ${replicas} replicas, the policy says ${policy.firstFailure}`);
 }
 
 /** Nobody else was here. */
-function judgeHold({ fail }: Evidence, { name, hold }: Target): void {
-  if (hold !== undefined) fail("I5", `${name} is held, and nobody else has touched it: ${hold.reason.code} ${hold.reason.message}`);
+function judgeHold({ fail, plan }: Evidence, { name, hold }: Target): void {
+  // A stable release that flaps may be caught at it on the way back to it.
+  if (hold?.reason.code === "unhealthy" && Object.values(plan.fates).some(({ pods }) => pods === "flapping")) return;
+  if (hold !== undefined)
+    fail("I5", `${name} is held, and nobody else has touched it: ${hold.reason.code} ${hold.reason.message}`);
 }
 
 function judgeServing(evidence: Evidence, policy: TargetPolicy, target: Target): void {
@@ -72,7 +97,10 @@ function judgeServing(evidence: Evidence, policy: TargetPolicy, target: Target):
   const { stable } = target;
   if (stable === undefined) return;
   if (serving.length !== 1 || serving[0] !== stable.image)
-    return fail("I14", `${target.name} serves ${serving.join(" and ") || "nothing"} at rest, stable is ${stable.image}`);
+    return fail(
+      "I14",
+      `${target.name} serves ${serving.join(" and ") || "nothing"} at rest, stable is ${stable.image}`,
+    );
 }
 
 /** Configuration under a target's label that its workload does not use, where Belay has proven something to keep. */
@@ -82,7 +110,8 @@ export function findLeftovers(evidence: Evidence): readonly string[] {
     const target = targets.get(policy.target);
     if (target?.stable === undefined || target.hold !== undefined) return [];
     // Somebody deleted or changed what refers to it: nobody can say what is left over.
-    if (["foreign-edit", "foreign-delete"].some((kind) => excuses.get(policy.target)?.has(kind as WorldFault))) return [];
+    if (["foreign-edit", "foreign-delete"].some((kind) => excuses.get(policy.target)?.has(kind as WorldFault)))
+      return [];
     return cluster
       .objects(policy.namespace)
       .filter(({ kind, metadata }) => kind === "ConfigMap" && metadata.labels?.[LABELS.target] === policy.target)

@@ -22,6 +22,8 @@ export interface Transaction {
   target: string;
   record?: { before: Target | undefined; after: Target };
   deployments: readonly { before: Deployment | undefined; after: Deployment }[];
+  /** Rows of the history that were written with it. */
+  visits: readonly string[];
 }
 
 /** The target and records that a transaction wrote; undefined: it wrote none. */
@@ -31,10 +33,11 @@ export function readTransaction(changes: readonly RowChange[]): Transaction | un
     if (!row.startsWith("deployment:") || after === undefined) return [];
     return [{ before: toDeployment(before), after: toDeployment(after) as Deployment }];
   });
+  const visits = changes.flatMap(({ row }) => (row.startsWith("visit:") ? [row] : []));
   const own = changes.find(({ row }) => row === "target");
-  if (own?.after === undefined) return deployments.length === 0 ? undefined : { target, deployments };
+  if (own?.after === undefined) return deployments.length === 0 ? undefined : { target, deployments, visits };
   const record = { before: readRow<Target>(own.before), after: readRow<Target>(own.after) as Target };
-  return { target, deployments, record };
+  return { target, deployments, visits, record };
 }
 
 function toDeployment(row: Row | undefined): Deployment | undefined {

@@ -17,7 +17,10 @@ export function checkTarget(
   const known = records.get(after.name);
   const active = after.active === undefined ? undefined : known?.get(after.active);
   if (after.active !== undefined && (active === undefined || hasEnded(active)))
-    fail("I3", `${after.name} names ${after.active} as active, which ${active === undefined ? "is not there" : "has ended"}`);
+    fail(
+      "I3",
+      `${after.name} names ${after.active} as active, which ${active === undefined ? "is not there" : "has ended"}`,
+    );
   checkStable(evidence, transaction, before, after);
   checkQuarantine(evidence, transaction, before, after);
 }

@@ -1,3 +1,4 @@
+import { readPodTemplate } from "../../../shared/domain/pod-template.ts";
 import type { KubernetesObject } from "../../../shared/domain/release.ts";
 import type { ClusterAccess } from "../../../shared/ports/cluster.ts";
 import type { Random } from "./chance.ts";
@@ -32,6 +33,8 @@ export interface SimulatedCluster extends Meddling, Omit<Observations, "count"> 
   nextAt(): number | undefined;
   /** Images of the pods that a Service's traffic goes to now, with how many they are. */
   serving(namespace: string, service: string): ReadonlyMap<string, number>;
+  /** Names of the ConfigMaps that pods of a namespace use, also those that terminate. */
+  configurationInUse(namespace: string): ReadonlySet<string>;
   /** Ready pods of a workload that are not terminating, of any template. */
   readyPods(namespace: string, workload: string): number;
   /** Live objects, of one namespace or of all. Frozen. */
@@ -78,6 +81,10 @@ export function createSimulatedCluster({ now, behaviour, random }: SimulatedClus
         counts.set(template.image, (counts.get(template.image) ?? 0) + 1);
       return counts;
     },
+    configurationInUse: (namespace) =>
+      new Set(
+        [...pods.in(namespace).values()].flatMap(({ template }) => readPodTemplate(template.source).configuration),
+      ),
     readyPods: (namespace, workload) => {
       play();
       return controller.workload(namespace, workload)?.ready ?? 0;

@@ -26,6 +26,7 @@ export const WORLD_FAULTS = [
   "message-duplicated",
   "message-delayed",
   "message-delayed-for-hours",
+  "message-given-up",
   "completion-lost",
   "duplicate-detection-forgot",
   "webhook-lost",
@@ -48,6 +49,9 @@ export const WORLD_FAULTS = [
   "node-drained",
   "pod-killed",
   "next-build",
+  "image-lost",
+  "model-made-anew",
+  "policy-changed",
   "person-stops",
   "person-holds",
 ] as const;
@@ -80,13 +84,14 @@ export interface Faults {
 export interface FaultsOptions {
   chance: Chance;
   rates: Rates;
+  focus?: { system: string; times: number } | undefined;
   /** Draws that come to nothing. */
   without?: ReadonlySet<number>;
   /** In place of chance: the fault of the how manieth call, for exhaustive runs. */
   planned?: (call: number, point: string) => CallFault | undefined;
 }
 
-export function createFaults({ chance, rates, without = new Set(), planned }: FaultsOptions): Faults {
+export function createFaults({ chance, rates, focus, without = new Set(), planned }: FaultsOptions): Faults {
   const kinds = CALL_FAULTS.flatMap((kind) => (rates[kind] === undefined ? [] : [[kind, rates[kind]] as const]));
   const all = kinds.reduce((sum, [, rate]) => sum + rate, 0);
   const injected: Injected[] = [];
@@ -99,8 +104,9 @@ export function createFaults({ chance, rates, without = new Set(), planned }: Fa
     injected.push({ index: own, kind, where });
     return true;
   };
-  const draw = (): CallFault | undefined => {
+  const draw = (point: string): CallFault | undefined => {
     let drawn = chance.next();
+    if (focus !== undefined) drawn = point.startsWith(focus.system) ? drawn / focus.times : 1;
     if (drawn >= all) return undefined;
     for (const [kind, rate] of kinds) {
       if (drawn < rate) return kind;
@@ -111,7 +117,7 @@ export function createFaults({ chance, rates, without = new Set(), planned }: Fa
   return {
     atCall: (point) => {
       if (over) return undefined;
-      const kind = planned === undefined ? draw() : planned(calls++, point);
+      const kind = planned === undefined ? draw(point) : planned(calls++, point);
       return kind !== undefined && record(kind, point) ? kind : undefined;
     },
     allows: (kind, where) => !over && record(kind, where),

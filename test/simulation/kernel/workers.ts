@@ -6,6 +6,7 @@ import type { Scheduler } from "./scheduler.ts";
 
 /** One invocation of a function on a worker. */
 export interface Task {
+  readonly id: number;
   readonly name: string;
   readonly worker: Worker;
   dead: boolean;
@@ -51,6 +52,12 @@ export interface Workers {
   onDeath(listener: (worker: Worker) => void): void;
   /** Every call so far. */
   calls(): number;
+  /** The name of the invocation that is being played, where one is. */
+  current(): string | undefined;
+  /** Tells invocations of one name apart. */
+  currentId(): number | undefined;
+  /** Names of the invocations that are under way and not lost to their host. */
+  underWay(): readonly string[];
 }
 
 export interface TaskEvents {
@@ -71,6 +78,7 @@ export function createWorkers(scheduler: Scheduler, chance: Chance, faults: Faul
   const deaths: ((worker: Worker) => void)[] = [];
   let ids = 0;
   let calls = 0;
+  let tasks = 0;
 
   const lose = (task: Task): void => {
     if (task.lost) return;
@@ -124,7 +132,9 @@ export function createWorkers(scheduler: Scheduler, chance: Chance, faults: Faul
       );
     };
     const refuse = (error: () => Error, at = latency()): void =>
-      later(task, at, () => (errors.instead === undefined ? settle.reject(error()) : settle.resolve(errors.instead() as T)));
+      later(task, at, () =>
+        errors.instead === undefined ? settle.reject(error()) : settle.resolve(errors.instead() as T),
+      );
     switch (fault) {
       case undefined:
         return answer(effect());
@@ -148,7 +158,10 @@ export function createWorkers(scheduler: Scheduler, chance: Chance, faults: Faul
         return refuse(errors.throttled);
       case "late":
         // What was sent cannot be called back, whatever becomes of the sender.
-        scheduler.at(scheduler.now() + chance.between(PATIENCE_MS + 1, 90_000), () => void effect().catch(() => undefined));
+        scheduler.at(
+          scheduler.now() + chance.between(PATIENCE_MS + 1, 90_000),
+          () => void effect().catch(() => undefined),
+        );
         return refuse(errors.unanswered, scheduler.now() + PATIENCE_MS);
       case "replayed":
         return answer(effect().then(effect, effect));
@@ -176,7 +189,8 @@ export function createWorkers(scheduler: Scheduler, chance: Chance, faults: Faul
     }),
     run: (worker, name, work, { ended, lost }) => {
       const timeouts: Task["timeouts"] = [];
-      const task: Task = { name, worker, dead: false, frozenUntil: 0, onLoss: lost, lost: false, timeouts };
+      tasks += 1;
+      const task: Task = { id: tasks, name, worker, dead: false, frozenUntil: 0, onLoss: lost, lost: false, timeouts };
       worker.tasks.add(task);
       const end = (error: unknown) => {
         worker.tasks.delete(task);
@@ -196,5 +210,8 @@ export function createWorkers(scheduler: Scheduler, chance: Chance, faults: Faul
     },
     onDeath: (listener) => void deaths.push(listener),
     calls: () => calls,
+    current: () => current.getStore()?.name,
+    currentId: () => current.getStore()?.id,
+    underWay: () => [...workers].flatMap(({ tasks }) => [...tasks].flatMap(({ name, lost }) => (lost ? [] : [name]))),
   };
 }

@@ -187,9 +187,10 @@ function contextOf(id: string): InvocationContext {
   return { ...context, debug: silent, info: silent, warn: silent, error: silent } as unknown as InvocationContext;
 }
 
-function requestOf({ rawBody, headers }: Delivery): Parameters<
-  ReturnType<BelayModules["webhookFunction"]["createMlflowWebhook"]>
->[0] {
+function requestOf({
+  rawBody,
+  headers,
+}: Delivery): Parameters<ReturnType<BelayModules["webhookFunction"]["createMlflowWebhook"]>>[0] {
   const bytes = new TextEncoder().encode(rawBody);
   const get = (name: string) => headers[name] ?? (name === "content-length" ? String(bytes.byteLength) : null);
   const request = { method: "POST", headers: { get }, arrayBuffer: async () => bytes.buffer };

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { ImageBuilder } from "../../../shared/ports/image-builder.ts";
 import { createFakeBuilder, createFakeImages, type FakeBuilder, type FakeImages } from "../../fakes/fake-builder.ts";
 
@@ -13,6 +14,8 @@ export interface SimulatedBuilds {
   /** The version that an image was built from. */
   versionOf(image: string): string;
   started: FakeBuilder["builds"];
+  /** Digest of the image that was built last. */
+  newestImage(): string | undefined;
 }
 
 const BUILD_SECONDS = 6;
@@ -44,7 +47,18 @@ export function createSimulatedBuilds(now: () => number, fateOf: (version: strin
     },
     versionOf: (image) => images.tagOf(image)?.split("-")[0] ?? "",
     started: builder.builds,
+    newestImage: () => {
+      const {
+        images: [newest = ""],
+      } = builder.builds().at(-1) ?? { images: [] };
+      return newest === "" ? undefined : digestOf(newest);
+    },
   };
+}
+
+/** As the fake registry gives them. */
+function digestOf(image: string): string {
+  return `sha256:${createHash("sha256").update(image).digest("hex")}`;
 }
 
 const FAILED = { kind: "failed", lastLines: ["Step 3/7 : COPY model/ model/"] } as const;

@@ -13,6 +13,8 @@ export interface QueuedMessage {
   body: string;
   /** Times it was handed over so far. */
   deliveries: number;
+  /** When it was handed over last, epoch milliseconds. */
+  handedAt: number;
   /** Whoever has it at hand; a lock that was lost belongs to nobody. */
   lock: object | undefined;
   gone: boolean;
@@ -26,6 +28,8 @@ export interface BusMood {
   forgets: number;
   completionsLost: number;
   locksLost: number;
+  /** The host failed so often before the function was asked that the bus gave the message up. */
+  givenUp: number;
 }
 
 /** Service Bus in virtual time: peek lock and its loss, duplicates, delay, dead letters, duplicate detection. */
@@ -38,6 +42,8 @@ export interface SimulatedBus extends MessageBus {
   abandon(message: QueuedMessage, lock: object): void;
   /** Whoever had it is gone: its lock runs out. */
   orphan(message: QueuedMessage, lock: object): void;
+  /** Told when a message is gone for good. */
+  onGone(listener: (message: QueuedMessage) => void): void;
   onSend(listener: (message: OutgoingMessage) => void): void;
   /** Messages that are neither gone nor set aside. */
   open(): readonly QueuedMessage[];
@@ -60,18 +66,20 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
   const dead: QueuedMessage[] = [];
   const poisoned: { id: string; body: string }[] = [];
   const listeners: ((message: OutgoingMessage) => void)[] = [];
+  const gone: ((message: QueuedMessage) => void)[] = [];
   let take: (message: QueuedMessage) => boolean = () => false;
 
   const offer = (message: QueuedMessage, at: number): void => scheduler.at(at, () => hand(message));
   const hand = (message: QueuedMessage): void => {
     if (message.gone || message.lock !== undefined) return;
-    if (message.deliveries >= MAX_DELIVERIES) {
+    if (message.deliveries >= MAX_DELIVERIES || isGivenUp(message)) {
       message.gone = true;
       open.delete(message);
       dead.push(message);
       return;
     }
     message.deliveries += 1;
+    message.handedAt = scheduler.now();
     message.lock = {};
     if (!take(message)) {
       message.deliveries -= 1;
@@ -81,6 +89,7 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
     }
     loseLock(message);
   };
+  const isGivenUp = ({ id }: QueuedMessage) => chance.happens(mood.givenUp) && faults.allows("message-given-up", id);
   const loseLock = (message: QueuedMessage): void => {
     if (!chance.happens(mood.locksLost) || !faults.allows("lock-lost", message.id)) return;
     const { lock } = message;
@@ -98,7 +107,7 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
     return chance.between(1, 400);
   };
   const add = ({ queue, id, body, at = 0 }: OutgoingMessage): void => {
-    const message = { queue, id, body: JSON.stringify(body), deliveries: 0, lock: undefined, gone: false };
+    const message = { queue, id, body: JSON.stringify(body), deliveries: 0, handedAt: 0, lock: undefined, gone: false };
     open.add(message);
     offer(message, Math.max(at, scheduler.now()) + delayOf(id));
   };
@@ -134,9 +143,11 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
         return release(message, lock, LOCK_MS);
       message.gone = true;
       open.delete(message);
+      for (const listener of gone) listener(message);
     },
     abandon: (message, lock) => release(message, lock, 0),
     orphan: (message, lock) => scheduler.at(scheduler.now() + LOCK_MS, () => release(message, lock, 0)),
+    onGone: (listener) => void gone.push(listener),
     onSend: (listener) => void listeners.push(listener),
     open: () => [...open],
     deadLetters: () => dead,

@@ -42,6 +42,10 @@ export interface SimulatedRegistry {
   setAlias(version: string): void;
   deleteAlias(): void;
   deleteVersion(version: string): void;
+  /** Somebody deletes the model and registers all of it again: the same numbers, other versions. */
+  makeAnew(): void;
+  /** When the version that the alias names was made. */
+  createdAt(): number | undefined;
   /** What the alias names now. */
   pointed(): string | undefined;
   said(): readonly Said[];
@@ -63,6 +67,7 @@ export function createSimulatedRegistry(
   const registry = createFakeRegistry();
   const said: Said[] = [];
   const versions = new Set<string>();
+  const created = new Map<string, number>();
   let deliver: (delivery: Delivery, answered: (status: number) => void) => void = (_delivery, answered) => answered(0);
   let down = false;
   let ids = 0;
@@ -134,7 +139,7 @@ export function createSimulatedRegistry(
     port,
     register: (version) => {
       versions.add(version);
-      registry.register(MODEL, version, { metrics: { accuracy: 0.9 } });
+      created.set(version, registry.register(MODEL, version, { metrics: { accuracy: 0.9 } }).createdAt);
     },
     setAlias: (version) => {
       // MLflow refuses an alias on a version that is not there.
@@ -153,6 +158,16 @@ export function createSimulatedRegistry(
       versions.delete(version);
       registry.deleteVersion(MODEL, version);
     },
+    makeAnew: () => {
+      registry.deleteModel(MODEL);
+      registry.createModel(MODEL);
+      for (const version of versions)
+        created.set(version, registry.register(MODEL, version, { metrics: { accuracy: 0.9 } }).createdAt);
+      if (pointed === undefined) return;
+      registry.setAlias(MODEL, ALIAS, pointed);
+      emit("model_version_alias", "created", { name: MODEL, alias: ALIAS, version: pointed });
+    },
+    createdAt: () => created.get(pointed ?? ""),
     pointed: () => pointed,
     said: () => said,
     setDown: (value) => {

@@ -140,7 +140,11 @@ export const RUNNING: readonly Defect[] = [
   defect(
     "gap-unbounded",
     "Gaps extend a step's time without a bound.",
-    patch(ADVANCE, "return Math.min(gap, MAX_EXTENSION_MS - deployment.extended);", "return gap;"),
+    patch(
+      ADVANCE,
+      "return Math.min(late > GAP_MS ? late : 0, MAX_EXTENSION_MS - deployment.extended);",
+      "return late > GAP_MS ? late : 0;",
+    ),
   ),
   defect(
     "errors-not-counted",

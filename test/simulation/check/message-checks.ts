@@ -1,0 +1,117 @@
+import { type Deployment, deploymentId, hasEnded } from "../../../shared/domain/deployment.ts";
+import type { QueuedMessage } from "../world/bus.ts";
+import { WEBHOOK_SECRET } from "../world/models.ts";
+import type { Evidence } from "./checks.ts";
+
+/** What a message on a step queue names. */
+interface Named {
+  target: string;
+  generation: number;
+  sequence: number;
+}
+
+const MOST_MESSAGES = 60_000;
+/** Both builds send the same messages, and one of them says that it did. */
+const withoutBuild = (text: string): string => text.replace(',"build":"next"', "");
+
+/** Checks every message that is sent, and what is still owed whenever one is gone. */
+export function watchMessages(evidence: Evidence): void {
+  const { bus, fail, scheduler, records } = evidence;
+  const bodies = new Map<string, string>();
+  const swept = new Map<string, number>();
+  let sent = 0;
+
+  bus.onSend(({ queue, id, body }) => {
+    sent += 1;
+    if (sent > MOST_MESSAGES) fail("I8", "messages are sent without end");
+    const text = JSON.stringify(body);
+    if (text.includes(WEBHOOK_SECRET)) fail("I11", `message ${id} holds a secret`);
+    const key = `${queue}|${id}`;
+    const before = bodies.get(key);
+    if (before !== undefined && withoutBuild(before) !== withoutBuild(text))
+      fail("I10", `two messages that say different things have the id ${id}`);
+    bodies.set(key, text);
+    // An SDK that sends the same again at once is another matter.
+    if (/\/sweep-\d+$/.test(id) && scheduler.now() - (swept.get(key) ?? scheduler.now()) > 60_000)
+      fail("I8", `the sweep has sent ${id} twice: the second may be dropped as a duplicate of the first`);
+    if (!swept.has(key)) swept.set(key, scheduler.now());
+    checkState(id, body as Partial<Named>);
+  });
+
+  bus.onGone((message) => {
+    const { target } = JSON.parse(message.body) as Partial<Named>;
+    if (message.queue === "promotions") checkTaken(evidence, message);
+    if (target !== undefined) for (const record of records.get(target)?.values() ?? []) checkOwed(evidence, record);
+  });
+
+  /** State first, message second. */
+  function checkState(id: string, { target = "", generation = 0, sequence = 0 }: Partial<Named>): void {
+    if (generation === 0 || sequence === 0) return;
+    const record = records.get(target)?.get(generation);
+    if (record === undefined || record.sequence < sequence)
+      fail("I8", `message ${id} tells of a save that has not been made`);
+  }
+}
+
+/** Whoever completes a promotion leaves its target with what the registry said since the message came, or later. */
+function checkTaken(evidence: Evidence, { body, handedAt, id }: QueuedMessage): void {
+  const { targets, registry, fail, policies, written, bus } = evidence;
+  // What could not be taken now was sent again.
+  const first = id.replace(/\/retry-\d+$/, "");
+  if (bus.open().some((other) => other.id.startsWith(first)) || bus.poisoned().some((one) => one.id.startsWith(first)))
+    return;
+  const promotion = JSON.parse(body) as { target?: string };
+  for (const { target, missing } of policies) {
+    if (promotion.target !== undefined && promotion.target !== target) continue;
+    const heard = registry.said().filter(({ at }) => at >= handedAt);
+    const wanted = targets.get(target)?.wanted;
+    if (heard.some(({ version }) => version === undefined) && missing === "ignore") continue;
+    if ((written.get(target) ?? 0) >= handedAt) continue;
+    if (!heard.some(({ version }) => (version ?? "none") === wanted?.model.version))
+      fail(
+        "I1",
+        `promotion ${id} was completed, and ${target} wants ${wanted?.model.version ?? "nothing"}, which the registry has not said since it came`,
+      );
+  }
+}
+
+/** What a record is owed is in the bus, or with somebody who will send it, or was set aside. */
+function checkOwed(evidence: Evidence, record: Deployment): void {
+  const { bus, fail, told, workers, cut } = evidence;
+  const id = deploymentId(record);
+  if (cut.has(id)) return;
+  const open = bus.open();
+  const names = workers.underWay();
+  if (names.some((name) => name.startsWith("timer") || name.startsWith("command") || name.includes(record.target)))
+    return;
+  if (open.some(({ queue, body }) => queue === "promotions" || mayLeadTo(record, body))) return;
+  if (wasSetAside(evidence, record.target)) return;
+  // A message whose next try finds that the registry has changed its word leaves what it wrote before to the sweep.
+  if (hasEnded(record) && isLeftToSweep(evidence, record)) return;
+  if (!hasEnded(record)) return fail("I8", `${id}/${record.sequence} waits for a message that nobody has`);
+  const untold = record.notify.filter((notifier) => !told.has(`${id}|${notifier}`));
+  if (untold.length > 0) fail("I10", `nobody is about to tell ${untold.join(" and ")} of ${id}`);
+}
+
+/** A message for this save or the one before it, or for another record of the same target that may write to it. */
+function mayLeadTo(record: Deployment, body: string): boolean {
+  const named = JSON.parse(body) as Partial<Named> & { notifier?: string; look?: string };
+  if (named.target !== record.target || named.look !== undefined) return false;
+  if (named.notifier !== undefined) return hasEnded(record) && named.generation === record.generation;
+  if (named.generation !== record.generation) return true;
+  return (named.sequence ?? 0) >= record.sequence - 1;
+}
+
+function isLeftToSweep({ targets, records }: Evidence, record: Extract<Deployment, { endedAt: number }>): boolean {
+  if (record.sequence === 1) return true;
+  if (record.phase !== "Superseded") return false;
+  const wanted = records.get(record.target)?.get(targets.get(record.target)?.wanted?.generation ?? -1);
+  return wanted?.createdAt !== record.endedAt;
+}
+
+function wasSetAside({ bus }: Evidence, target: string): boolean {
+  const dead = bus.deadLetters().map(({ body }) => body);
+  return [...dead, ...bus.poisoned().map(({ body }) => body)].some(
+    (body) => body.includes(target) || body.includes("pointer"),
+  );
+}
