@@ -77,7 +77,13 @@ describe("a task run", () => {
       { kind: "succeeded", digest: undefined },
     ],
   ])("%s", (_name, runResult, standing) => {
-    expect(toStanding({ name: "belay-1", runResult })).toMatchObject(standing);
+    expect(toStanding("belay-1", { name: "Belay-1", runResult })).toMatchObject(standing);
+  });
+
+  it("of another name is no answer", () => {
+    expect(() => toStanding("belay-1", { name: "belay-2", runResult: { status: "Succeeded" } })).toThrow(
+      PermanentError,
+    );
   });
 });
 
