@@ -189,6 +189,13 @@ describe("Resource Manager's refusals", () => {
     checkError(error, { is: "permanent", code: "configuration-wrong" });
   });
 
+  it("repeat no code that is none", async () => {
+    refuse(400, SECRET);
+    const error = await thrown(builder.look(request.name, signal()));
+    checkError(error, { is: "permanent", code: "bad-answer" });
+    expect(error).toMatchObject({ message: expect.stringContaining("no code") });
+  });
+
   it("keep how long to wait, and do not wait", async () => {
     server.answerWith(429);
     const started = performance.now();

@@ -33,9 +33,14 @@ export function readAzureFault(error: unknown): AzureFault | undefined {
   const retryAfter = response?.headers.get("retry-after") ?? "";
   return {
     status: statusCode,
-    code: /^[\w-]{1,60}$/.test(code) ? code : "no code",
+    code: toCode(code),
     retryAfterSeconds: /^\d{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined,
   };
+}
+
+/** The services' and the network's codes are words of letters; anything else may repeat what nobody may read. */
+export function toCode(said: string | undefined): string {
+  return said !== undefined && /^[A-Za-z_]{1,60}$/.test(said) ? said : "no code";
 }
 
 /** What every Azure service's errors have in common; undefined where the service itself has to say what it means. */

@@ -1,5 +1,6 @@
 import { RestError } from "@azure/data-tables";
 import { PermanentError, TransientError } from "../../domain/errors.ts";
+import { toCode } from "../azure/rest-error.ts";
 
 /** The service's error code: on single calls it hides in the details, on transactions it is the error's own. */
 export function tableErrorCode(error: unknown): string | undefined {
@@ -25,7 +26,7 @@ export function classifyTableError(error: unknown): Error {
   if (error instanceof TransientError || error instanceof PermanentError) return error;
   if (!(error instanceof RestError))
     return new TransientError("unreachable", "The table gave no answer.", { cause: error });
-  const code = tableErrorCode(error) ?? "no code";
+  const code = toCode(tableErrorCode(error));
   const { statusCode } = error;
   if (statusCode === 401 || statusCode === 403)
     return new TransientError(
