@@ -69,3 +69,29 @@ it.each([
   );
   checkError(error, expected);
 });
+
+describe("an answer that says something else", () => {
+  const errorOf = (call: Promise<unknown>) =>
+    call.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+
+  it.each<Hostility>(["no JSON", "another shape"])("of %s is not a transaction that was done", async (hostility) => {
+    server.answerWith(hostility);
+    const change = { target: "churn", record: { value: newTarget("churn") }, deployments: [], visits: [] };
+    checkError(await errorOf(store.save(change)), { is: "transient", code: "bad-answer" });
+  });
+
+  it.each([
+    ["partition", { PartitionKey: "another", RowKey: "target" }],
+    ["row", { PartitionKey: "churn", RowKey: "another" }],
+  ])("of another %s is refused", async (_what, keys) => {
+    server.answerWith((_request, response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ ...keys, schema: 1, json0: JSON.stringify(newTarget("another")) }));
+      return "handled";
+    });
+    checkError(await errorOf(store.readTarget("churn")), { is: "permanent", code: "bad-answer" });
+  });
+});

@@ -12,6 +12,7 @@ import type {
   StoreChange,
   Versioned,
 } from "../../ports/deployment-store.ts";
+import { checkDone, checkRow } from "./check-answer.ts";
 import { classifyTableError, isConflict, isMissing } from "./classify.ts";
 import {
   afterFilter,
@@ -170,7 +171,9 @@ function createCalls(
     );
   return {
     read: (partition: string, row: string): Promise<Row | undefined> =>
-      call((options) => client.getEntity<Record<string, unknown>>(partition, row, options)).catch((error: unknown) => {
+      call(async (options) =>
+        checkRow(partition, row, await client.getEntity<Record<string, unknown>>(partition, row, options)),
+      ).catch((error: unknown) => {
         if (isMissing(error)) return undefined;
         throw classifyTableError(error);
       }),
@@ -183,7 +186,8 @@ function createCalls(
         if (!isMissing(error) && !isConflict(error)) throw classifyTableError(error);
       });
     },
-    transact: (actions: TransactionAction[]) => writing((options) => client.submitTransaction(actions, options)),
+    transact: (actions: TransactionAction[]) =>
+      writing(async (options) => checkDone(await client.submitTransaction(actions, options), actions.length)),
     list: (filter: string, limit: number): Promise<Row[]> =>
       call(async (options) => {
         const pages = client.listEntities<Record<string, unknown>>({ ...options, queryOptions: { filter } });
