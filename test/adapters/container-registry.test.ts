@@ -258,6 +258,19 @@ it.each([
   expect(error).toMatchObject({ message: expect.stringContaining("unlocked") });
 });
 
+it.each([
+  ["tag", { imageName: "m", tag: { name: "2", digest: DIGEST } }],
+  ["repository", { imageName: "another", tag: { name: "1", digest: DIGEST } }],
+])("the digest of another %s is refused", async (_what, body) => {
+  server.answerWith((_request, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ registry: "r", ...body }));
+    return "handled";
+  });
+  const error = await thrown(images.digestOf("m", "1", AbortSignal.timeout(3_000)));
+  checkError(error, { is: "permanent", code: "bad-answer" });
+});
+
 describe("exchanging a token at the registry", () => {
   it.each<Hostility>(["silent", "dripping", "resetting", "endless", "no JSON", "redirecting", 403, 500])(
     "ends when the exchange is %s",

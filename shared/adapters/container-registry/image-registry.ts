@@ -64,7 +64,10 @@ export function createAcrImages({ endpoint, credential }: AcrImagesSettings): Im
       const found = await ask({ repository, reference: tag }, signal, (artifact, abortSignal) =>
         artifact.getTagProperties(tag, { abortSignal }),
       );
-      return found === undefined ? undefined : checkDigest(found.digest);
+      if (found === undefined) return undefined;
+      // Another tag's digest would be another version's image.
+      if (found.name === tag && found.repositoryName === repository) return checkDigest(found.digest);
+      throw new PermanentError("bad-answer", "The container registry's answer is about another tag.");
     },
     lock: (repository, digest, signal) => setLocked(repository, digest, true, signal),
     unlock: async (repository, digest, signal) => {
