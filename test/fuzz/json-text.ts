@@ -34,7 +34,8 @@ export function spoilText(random: Random, kind: TextKind, text: string): Buffer 
     case "nested deeply": {
       const depth = random.pick([100, 5_000, 50_000]);
       const [open, close] = random.chance(0.5) ? ["[", "]"] : ['{"a":', "}"];
-      return Buffer.from(`${open.repeat(depth)}${random.chance(0.5) ? text : 0}${close.repeat(depth)}`);
+      const nest = (inner: string | number) => `${open.repeat(depth)}${inner}${close.repeat(depth)}`;
+      return Buffer.from(random.chance(0.3) ? nest(text) : replaceValue(random, text, nest(0)));
     }
     case "a huge number":
       return Buffer.from(replaceValue(random, text, random.pick(["1e999", "-1e999", "9".repeat(400), "1e-999", "-0"])));
