@@ -89,7 +89,8 @@ function repeatOf(wish: Wish, asked: ModelIdentity): Deployment | undefined {
 
 function isNewWish({ promotion, policyId, target }: Wish, wanted: Deployment): boolean {
   const { origin } = promotion;
-  const otherPolicy = target.wanted?.policyId !== policyId;
+  // By another policy what is wanted may be asked for again, but not by what was asked before.
+  const otherPolicy = target.wanted?.policyId !== policyId && promotion.wishedAt > wanted.createdAt;
   switch (origin.kind) {
     // A policy that changed by itself starts nothing.
     case "difference":

@@ -3,7 +3,7 @@ import { baseOf, endSuccessfully, endUnsuccessfully, identityOf, refusal, target
 import type { Outcome } from "./outcome.ts";
 import { type Ending, PIPELINE, type Step } from "./pipeline.ts";
 import { errored, type Problem } from "./problem.ts";
-import type { StableRelease, Target } from "./target.ts";
+import { formerlyOf, type StableRelease, type Target } from "./target.ts";
 
 /** What `advance` needs of the policy. */
 export interface Rules {
@@ -140,7 +140,13 @@ function again(
     resumeAt: Math.max(now, Math.min(now + verdict.afterSeconds * 1000, deployment.deadline)),
   };
   const begins = hasBegun(next) && target.changedBy !== next.generation;
-  return begins ? { deployment: next, target: { ...target, changedBy: next.generation } } : { deployment: next };
+  return begins ? { deployment: next, target: changing(target, next.generation) } : { deployment: next };
+}
+
+/** From here on this generation's tokens may stand on the cluster, and the former ones' until it has changed everything. */
+function changing(target: Target, generation: number): Target {
+  const formerly = formerlyOf(target);
+  return { ...target, changedBy: generation, ...(formerly === undefined ? {} : { uncertainSince: formerly.since }) };
 }
 
 /** After success: the next step, the next stage, or the ending. */

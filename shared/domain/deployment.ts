@@ -3,7 +3,7 @@ import type { Ending, Step } from "./pipeline.ts";
 import type { NotifierName } from "./policy.ts";
 import type { Problem } from "./problem.ts";
 import type { Promotion } from "./promotion.ts";
-import type { StableRelease } from "./target.ts";
+import type { Formerly, StableRelease } from "./target.ts";
 import type { HealthMeasurement, PredictionMeasurement } from "./verification.ts";
 
 /** One gate's value against its threshold. */
@@ -34,8 +34,8 @@ export interface RolloutWork {
   /** Set by the save that says the next visit begins to apply; before it nothing on the cluster was touched. */
   begun: boolean;
   applied: boolean;
-  /** Generation that had changed the cluster last before this one; its tokens are expected there. */
-  formerly?: number;
+  /** Whose tokens are expected on the cluster. */
+  formerly?: Formerly;
 }
 
 /** Evidence of a verification; every verdict can be recomputed from it. */

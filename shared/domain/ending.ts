@@ -64,7 +64,7 @@ const NOT_THE_MODEL: ReadonlySet<ProblemCode> = new Set([
 /** What an ending means for its target: quarantine, hold, stable release. */
 export function targetAfterEnding(target: Target, ended: Ended, hold: boolean): Target {
   const { active: _active, ...rest } = target;
-  const idle: Target = { ...rest, changing: false };
+  const idle: Target = { ...(isCertain(ended) ? certain(rest) : rest), changing: false };
   if (ended.phase === "Succeeded") {
     const quarantine = without(idle.quarantine, ended.model);
     return { ...idle, quarantine, stable: ended.serving, former: formerOf(idle, ended.serving) };
@@ -75,6 +75,15 @@ export function targetAfterEnding(target: Target, ended: Ended, hold: boolean): 
   const after = { ...idle, quarantine: quarantine.slice(0, MAX_QUARANTINE) };
   if (!hold && ended.phase !== "RollbackFailed" && !followsForeignChange(ended)) return after;
   return { ...after, hold: { reason: ended.problem, since: ended.endedAt, generation: ended.generation } };
+}
+
+/** Every object of the release carries this generation's tokens. */
+function isCertain({ phase, changed }: Ended): boolean {
+  return changed && (phase === "Succeeded" || phase === "RolledBack");
+}
+
+function certain<T extends Pick<Target, "uncertainSince">>({ uncertainSince: _since, ...rest }: T) {
+  return rest;
 }
 
 /** The stable releases before this one, newest first, each once. */

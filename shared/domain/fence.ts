@@ -1,3 +1,4 @@
+import type { Formerly } from "./target.ts";
 import { compareTokens, type Token } from "./token.ts";
 
 /** What the token on an object says about a visit that wants to change it. */
@@ -10,12 +11,12 @@ export type Fence =
   | "foreign";
 
 /**
- * Whether a visit may change an object that is there. `formerly` is the generation that changed the target last
- * before this one; undefined where the table knows of none, as after its loss: then every older token is let through.
+ * Whether a visit may change an object that is there. `formerly` says whose tokens may stand there; undefined where the table knows of none, as after its loss: then every older token is let through.
  */
-export function fence(seen: Token | undefined, own: Token, formerly: number | undefined): Fence {
+export function fence(seen: Token | undefined, own: Token, formerly: Formerly | undefined): Fence {
   if (seen === undefined) return "foreign";
   if (compareTokens(seen, own) > 0) return "newer";
   if (seen.generation === own.generation) return "open";
-  return formerly === undefined || seen.generation === formerly ? "open" : "foreign";
+  const expected = formerly === undefined || (seen.generation >= formerly.since && seen.generation <= formerly.last);
+  return expected ? "open" : "foreign";
 }

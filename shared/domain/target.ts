@@ -52,11 +52,24 @@ export interface Target {
   changing: boolean;
   /** Generation of the last deployment that may have changed the cluster. */
   changedBy?: number;
+  /** An older one whose tokens may still stand, where those after it ended without having changed everything. */
+  uncertainSince?: number;
   stable?: StableRelease;
   /** Stable releases before it, newest first; their rows and images are kept. */
   former?: readonly StableRelease[];
   hold?: Hold;
   quarantine: readonly Quarantined[];
+}
+
+/** Generations whose tokens may stand on a target's objects before the next change; both ends included. */
+export interface Formerly {
+  since: number;
+  last: number;
+}
+
+/** Undefined where the table knows of no change, as after its loss. */
+export function formerlyOf({ changedBy, uncertainSince }: Target): Formerly | undefined {
+  return changedBy === undefined ? undefined : { since: uncertainSince ?? changedBy, last: changedBy };
 }
 
 /** Quarantined versions kept per target; older ones are forgotten. */

@@ -72,6 +72,8 @@ async function attempt(
     case "repeat":
       return repeat(dependencies, decision.deployment, promotion);
     case "ignored":
+      // An earlier try of this very promotion may have been accepted, and died before it sent what is owed.
+      if (wish.wanted !== undefined) await sendOwed(dependencies, wish.wanted);
       log("info", "promotion.ignored", { promotion: promotion.id, target: policy.target });
       return true;
     case "commit":

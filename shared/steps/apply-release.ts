@@ -1,6 +1,7 @@
 import { FencedError, ForeignChangeError, TransientError } from "../domain/errors.ts";
 import { fence } from "../domain/fence.ts";
 import { ANNOTATIONS, type KubernetesObject, LABELS } from "../domain/release.ts";
+import type { Formerly } from "../domain/target.ts";
 import { formatToken, type Token } from "../domain/token.ts";
 import type { Cluster, ObservedObject } from "../ports/cluster.ts";
 
@@ -12,7 +13,7 @@ export interface Change {
   fixed: readonly KubernetesObject[];
   token: Token;
   /** Generation that changed the target last before this one. */
-  formerly: number | undefined;
+  formerly: Formerly | undefined;
 }
 
 /** A conflict with an unchanged token is read again this often. */

@@ -3,7 +3,7 @@ import { PermanentError } from "../domain/errors.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { failed, type Problem } from "../domain/problem.ts";
 import { describeRelease, type Release } from "../domain/release.ts";
-import type { StableRelease } from "../domain/target.ts";
+import { formerlyOf, type StableRelease } from "../domain/target.ts";
 import type { OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import type { ImageRegistry } from "../ports/image-registry.ts";
@@ -48,7 +48,8 @@ async function begin(
     stable === undefined ? undefined : await findObstacle(dependencies, target.name, stable, release, signal);
   if (obstacle !== undefined) return { result: "failed", problem: obstacle, found: obstacle.message };
   const { cluster } = await dependencies.openCluster(policy);
-  await checkFences(cluster, { fixed: release.fixed, token, formerly: target.changedBy }, signal);
+  const formerly = formerlyOf(target);
+  await checkFences(cluster, { fixed: release.fixed, token, formerly }, signal);
   return {
     result: "running",
     resumeAfterSeconds: 0,
@@ -60,7 +61,7 @@ async function begin(
       rollout: {
         begun: true,
         applied: false,
-        ...(target.changedBy === undefined ? {} : { formerly: target.changedBy }),
+        ...(formerly === undefined ? {} : { formerly }),
       },
     },
   };

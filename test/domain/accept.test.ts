@@ -105,7 +105,63 @@ describe("a repeat", () => {
       given: { wanted: running(), promotion: promotion({ wishedAt: NOW + 1 }) },
       repeats: true,
     },
-    { name: "is not a wish under another policy", given: { wanted: running(), policyId: "new" }, repeats: false },
+    {
+      name: "is not a later wish under another policy",
+      given: { wanted: running(), policyId: "new", promotion: promotion({ id: "another" }) },
+      repeats: false,
+    },
+    {
+      name: "is an earlier wish, whatever the policy has become",
+      given: { wanted: running(), policyId: "new", promotion: promotion({ id: "another", wishedAt: NOW - 120_000 }) },
+      repeats: true,
+    },
+    {
+      name: "is the very wish, whatever the policy has become",
+      given: { wanted: running(), policyId: "new" },
+      repeats: true,
+    },
+    {
+      name: "is an event on the version that is live, however new",
+      given: {
+        target: target({ wanted: wanted("2"), stable: stable("2", GENERATION) }),
+        wanted: ended,
+        promotion: promotion({ id: "another", wishedAt: NOW + 1 }),
+      },
+      repeats: true,
+    },
+    {
+      name: "is not a person's word for the version that is live",
+      given: {
+        target: target({ wanted: wanted("2"), stable: stable("2", GENERATION) }),
+        wanted: ended,
+        promotion: promotion({ id: "another", wishedAt: NOW + 1, origin: { kind: "person", by: "Ada" } }),
+      },
+      repeats: false,
+    },
+    {
+      name: "is what the reconciler sees that is wanted already",
+      given: {
+        wanted: ended,
+        promotion: promotion({ id: "another", wishedAt: NOW + 1, origin: { kind: "difference" } }),
+      },
+      repeats: true,
+    },
+    {
+      name: "is not the reconciler's new try of that very ending",
+      given: {
+        wanted: ended,
+        promotion: promotion({ id: "another", origin: { kind: "retry", of: GENERATION, attempt: 1 } }),
+      },
+      repeats: false,
+    },
+    {
+      name: "is the reconciler's new try of an ending that is past",
+      given: {
+        wanted: ended,
+        promotion: promotion({ id: "another", origin: { kind: "retry", of: GENERATION - 1, attempt: 1 } }),
+      },
+      repeats: true,
+    },
     { name: "is not a wish for another version", given: { wanted: running(), found: model("3") }, repeats: false },
     {
       name: "is not a wish for the same number of a model made anew",

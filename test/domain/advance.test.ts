@@ -175,7 +175,7 @@ describe("entering a step", () => {
 describe("the save that says that the rollout begins", () => {
   const begins: Outcome = {
     ...found.running(0),
-    work: { rollout: { begun: true, applied: false, formerly: GENERATION - 100 } },
+    work: { rollout: { begun: true, applied: false, formerly: { since: GENERATION - 100, last: GENERATION - 100 } } },
   };
 
   it("names this generation as the one that changes the cluster", () => {

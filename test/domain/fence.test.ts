@@ -39,6 +39,21 @@ describe("the fence before an object", () => {
       says: "foreign",
     },
   ])("$name", ({ seen, formerly, says }) => {
+    expect(fence(parseToken(seen), own, formerly === undefined ? undefined : { since: formerly, last: formerly })).toBe(
+      says,
+    );
+  });
+});
+
+describe("where those before ended without having changed everything", () => {
+  const formerly = { since: 30, last: 40 };
+  it.each([
+    { seen: "29.1", says: "foreign" },
+    { seen: "30.1", says: "open" },
+    { seen: "35.1", says: "open" },
+    { seen: "40.1", says: "open" },
+    { seen: "41.1", says: "foreign" },
+  ])("a token $seen is $says", ({ seen, says }) => {
     expect(fence(parseToken(seen), own, formerly)).toBe(says);
   });
 });

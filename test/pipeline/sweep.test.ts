@@ -204,6 +204,7 @@ describe("retention", () => {
 
   async function aged(days: number): Promise<World> {
     const world = createWorld({ fates: { "3": "crash" } });
+    await world.tick("sweep");
     for (const version of ["1", "2", "3", "4"]) {
       await world.deploy(version);
       world.wait(DAY);
@@ -252,6 +253,7 @@ describe("retention", () => {
 
   it("locks an image again that became stable between its unlocking and its removal", async () => {
     const world = createWorld();
+    await world.tick("sweep");
     for (const version of ["1", "2", "3"]) await world.deploy(version);
     world.wait(40 * DAY);
     const { unlock } = world.images;

@@ -56,7 +56,8 @@ export function watchCluster(evidence: Evidence) {
     const object = find(namespace, kind, name);
     const owner = object?.metadata.labels?.[LABELS.target];
     const before = owners.get(key);
-    if (before !== undefined && owner !== undefined && owner !== before) fail("I5", `${kind} ${name} was ${before}'s and is ${owner}'s now`);
+    if (before !== undefined && owner !== undefined && owner !== before)
+      fail("I5", `${kind} ${name} was ${before}'s and is ${owner}'s now`);
     owners.set(key, owner);
   };
   const checkForward = ({ namespace, kind, name, token }: Change): void => {

@@ -86,6 +86,8 @@ function judgeFirst(
 /** Nobody else was here. */
 function judgeHold({ fail, plan }: Evidence, { name, hold }: Target): void {
   // A stable release that flaps may be caught at it on the way back to it.
+  // No gap is granted for ever.
+  if (hold?.reason.code === "timed-out" && plan.troubles.some(({ lastsMs }) => lastsMs > 20 * 3_600_000)) return;
   if (hold?.reason.code === "unhealthy" && Object.values(plan.fates).some(({ pods }) => pods === "flapping")) return;
   if (hold !== undefined)
     fail("I5", `${name} is held, and nobody else has touched it: ${hold.reason.code} ${hold.reason.message}`);

@@ -19,6 +19,7 @@ export function watchMessages(evidence: Evidence): void {
   const { bus, fail, scheduler, records } = evidence;
   const bodies = new Map<string, string>();
   const swept = new Map<string, number>();
+  const taken = new Set<string>();
   let sent = 0;
 
   bus.onSend(({ queue, id, body }) => {
@@ -28,7 +29,10 @@ export function watchMessages(evidence: Evidence): void {
     if (text.includes(WEBHOOK_SECRET)) fail("I11", `message ${id} holds a secret`);
     const key = `${queue}|${id}`;
     const before = bodies.get(key);
-    if (before !== undefined && withoutBuild(before) !== withoutBuild(text))
+    // A copy that was sent before may be dropped: it has had its turn.
+    if (queue === "promotions" && before !== undefined) taken.add(id.replace(/\/retry-\d+$/, ""));
+    // Of what is set aside the reason may differ from time to time.
+    if (queue !== "poison" && before !== undefined && withoutBuild(before) !== withoutBuild(text))
       fail("I10", `two messages that say different things have the id ${id}`);
     bodies.set(key, text);
     // An SDK that sends the same again at once is another matter.
@@ -40,9 +44,24 @@ export function watchMessages(evidence: Evidence): void {
 
   bus.onGone((message) => {
     const { target } = JSON.parse(message.body) as Partial<Named>;
-    if (message.queue === "promotions") checkTaken(evidence, message);
+    if (message.queue === "promotions" && isFirst(message.id)) checkTaken(evidence, message);
     if (target !== undefined) for (const record of records.get(target)?.values() ?? []) checkOwed(evidence, record);
   });
+
+  /** Copies of one promotion are one wish: whichever is done first has taken it. */
+  function isFirst(id: string): boolean {
+    const [, first = id, attempt = "0"] = /^(.*?)(?:\/retry-(\d+))?$/.exec(id) ?? [];
+    const next = `${first}/retry-${Number(attempt) + 1}`;
+    // What could not be taken now was sent again, or set aside.
+    if (
+      bus.open().some((other) => other.id === next) ||
+      [...bus.poisoned(), ...bus.deadLetters()].some((one) => one.id.startsWith(first))
+    )
+      return false;
+    if (taken.has(first)) return false;
+    taken.add(first);
+    return true;
+  }
 
   /** State first, message second. */
   function checkState(id: string, { target = "", generation = 0, sequence = 0 }: Partial<Named>): void {
@@ -55,11 +74,7 @@ export function watchMessages(evidence: Evidence): void {
 
 /** Whoever completes a promotion leaves its target with what the registry said since the message came, or later. */
 function checkTaken(evidence: Evidence, { body, handedAt, id }: QueuedMessage): void {
-  const { targets, registry, fail, policies, written, bus } = evidence;
-  // What could not be taken now was sent again.
-  const first = id.replace(/\/retry-\d+$/, "");
-  if (bus.open().some((other) => other.id.startsWith(first)) || bus.poisoned().some((one) => one.id.startsWith(first)))
-    return;
+  const { targets, registry, fail, policies, written } = evidence;
   const promotion = JSON.parse(body) as { target?: string };
   for (const { target, missing } of policies) {
     if (promotion.target !== undefined && promotion.target !== target) continue;
@@ -87,7 +102,7 @@ function checkOwed(evidence: Evidence, record: Deployment): void {
   if (open.some(({ queue, body }) => queue === "promotions" || mayLeadTo(record, body))) return;
   if (wasSetAside(evidence, record.target)) return;
   // A message whose next try finds that the registry has changed its word leaves what it wrote before to the sweep.
-  if (hasEnded(record) && isLeftToSweep(evidence, record)) return;
+  if (isLeftToSweep(evidence, record)) return;
   if (!hasEnded(record)) return fail("I8", `${id}/${record.sequence} waits for a message that nobody has`);
   const untold = record.notify.filter((notifier) => !told.has(`${id}|${notifier}`));
   if (untold.length > 0) fail("I10", `nobody is about to tell ${untold.join(" and ")} of ${id}`);
@@ -102,11 +117,11 @@ function mayLeadTo(record: Deployment, body: string): boolean {
   return (named.sequence ?? 0) >= record.sequence - 1;
 }
 
-function isLeftToSweep({ targets, records }: Evidence, record: Extract<Deployment, { endedAt: number }>): boolean {
+function isLeftToSweep({ targets, records }: Evidence, record: Deployment): boolean {
+  const newest = targets.get(record.target)?.wanted?.generation ?? -1;
+  if (!hasEnded(record)) return record.sequence === 1 && newest !== record.generation;
   if (record.sequence === 1) return true;
-  if (record.phase !== "Superseded") return false;
-  const wanted = records.get(record.target)?.get(targets.get(record.target)?.wanted?.generation ?? -1);
-  return wanted?.createdAt !== record.endedAt;
+  return record.phase === "Superseded" && records.get(record.target)?.get(newest)?.createdAt !== record.endedAt;
 }
 
 function wasSetAside({ bus }: Evidence, target: string): boolean {

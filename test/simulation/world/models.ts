@@ -110,8 +110,9 @@ export function createSimulatedRegistry(
     resolve: async (name, pointer: Pointer, signal) => {
       answered();
       if (isStale() && before?.version !== undefined) {
-        said.push({ at: scheduler.now(), version: before.version });
-        return registry.readVersion(name, before.version, signal);
+        const former = await registry.readVersion(name, before.version, signal);
+        said.push({ at: scheduler.now(), version: former?.version });
+        return former;
       }
       const found = await registry.resolve(name, pointer, signal);
       said.push({ at: scheduler.now(), version: found?.version });

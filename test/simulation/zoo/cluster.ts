@@ -44,11 +44,7 @@ export const CLUSTER: readonly Defect[] = [
   defect(
     "formerly-not-checked",
     "Any older token is let through, whoever wrote it.",
-    patch(
-      FENCE,
-      'return formerly === undefined || seen.generation === formerly ? "open" : "foreign";',
-      'return "open";',
-    ),
+    patch(FENCE, 'return expected ? "open" : "foreign";', 'return "open";'),
   ),
   defect(
     "unstamped-is-ours",
@@ -93,9 +89,9 @@ export const CLUSTER: readonly Defect[] = [
     "The rollout changes the cluster in the visit that only announces it.",
     patch(
       ROLLOUT,
-      "  await checkFences(cluster, { fixed: release.fixed, token, formerly: target.changedBy }, signal);\n",
+      "  await checkFences(cluster, { fixed: release.fixed, token, formerly }, signal);\n",
       "  const { id, hashed, fixed } = release;\n" +
-        "  await applyChange(cluster, { releaseId: id, hashed, fixed, token, formerly: target.changedBy }, signal);\n",
+        "  await applyChange(cluster, { releaseId: id, hashed, fixed, token, formerly }, signal);\n",
     ),
   ),
   defect(
@@ -136,7 +132,7 @@ export const CLUSTER: readonly Defect[] = [
     patch(
       ROLLBACK,
       "    const stable = await readRelease(store, deployment.target, target.stable.releaseId);\n",
-      "    const before = deployment.work.rollout?.formerly ?? target.stable.generation;\n" +
+      "    const before = deployment.work.rollout?.formerly?.last ?? target.stable.generation;\n" +
         "    const previous = (await store.readDeployment(deployment.target, before))?.value.work.release?.id;\n" +
         "    const stable = await readRelease(store, deployment.target, previous ?? target.stable.releaseId);\n",
     ),

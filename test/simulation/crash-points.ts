@@ -1,0 +1,98 @@
+import type { Violation } from "./check/verdict.ts";
+import { type Builds, playHistory } from "./history.ts";
+import type { CallFault } from "./kernel/faults.ts";
+import { drawPlan, type Plan, type VersionFate } from "./plan.ts";
+
+/** What happens at one call of a story: the process dies, freezes until after the ending, or hears something else. */
+const KINDS: readonly CallFault[] = [
+  "crash-before",
+  "crash-after",
+  "ambiguous",
+  "throttled",
+  "freeze-before",
+  "freeze-after",
+];
+
+const GOOD: VersionFate = { pods: "good", build: "good" };
+
+/** Stories that are played with a fault at every call; versions are promoted one after the other, milliseconds after the start. */
+export const STORIES: Readonly<
+  Record<string, { fates: Readonly<Record<string, VersionFate>>; at: readonly number[] }>
+> = {
+  happy: { fates: { "1": GOOD }, at: [1_000] },
+  "build fails": { fates: { "1": { pods: "good", build: "broken" } }, at: [1_000] },
+  "health fails": { fates: { "1": GOOD, "2": { pods: "unhealthy", build: "good" } }, at: [1_000, 120_000] },
+  rollback: { fates: { "1": GOOD, "2": { pods: "crash", build: "good" } }, at: [1_000, 120_000] },
+  superseded: { fates: { "1": GOOD, "2": GOOD }, at: [1_000, 4_000] },
+};
+
+/** A point that broke a promise. */
+export interface BrokenPoint {
+  story: string;
+  /** The how manieth calls, and what happened there. */
+  faults: readonly { call: number; kind: CallFault }[];
+  violation: Violation;
+}
+
+/** A story without any other fault. */
+function planOf(story: string): Plan {
+  const { fates = {}, at = [] } = STORIES[story] ?? {};
+  const none = { duplicates: 0, delays: 0, longDelays: 0, forgets: 0, completionsLost: 0, locksLost: 0, givenUp: 0 };
+  return {
+    ...drawPlan(1),
+    fates,
+    doings: at.map((time, index) => ({ at: time, doing: { kind: "promote", version: String(index + 1) } })),
+    troubles: [],
+    rates: {},
+    focus: undefined,
+    bus: none,
+    registry: { webhooksLost: 0, webhooksDuplicated: 0, webhooksLate: 0, stale: 0 },
+    skews: [0],
+    nextBuild: false,
+    timers: { reconcileMs: 120_000, sweepMs: 300_000 },
+    healsAt: (at.at(-1) ?? 0) + 240_000,
+    workers: 2,
+  };
+}
+
+type Point = BrokenPoint["faults"][number];
+
+async function playWith(builds: Builds, story: string, faults: readonly Point[]) {
+  return playHistory({
+    plan: planOf(story),
+    builds,
+    planned: (call) => faults.find((one) => one.call === call)?.kind,
+  });
+}
+
+/** Plays a story with every kind of fault at every one of its calls; how many histories that were, and the first broken. */
+export async function playEveryPoint(builds: Builds, story: string): Promise<{ played: number; broken?: BrokenPoint }> {
+  const { calls } = await playWith(builds, story, []);
+  let played = 0;
+  for (let call = 0; call < calls; call++)
+    for (const kind of KINDS) {
+      played += 1;
+      const faults = [{ call, kind }];
+      const { violation } = await playWith(builds, story, faults);
+      if (violation !== undefined) return { played, broken: { story, faults, violation } };
+    }
+  return { played };
+}
+
+/** Plays a story with the process dying at every pair of its calls, of which the first is `first` modulo `every`. */
+export async function playEveryPair(
+  builds: Builds,
+  story: string,
+  { first, every }: { first: number; every: number },
+): Promise<{ played: number; broken?: BrokenPoint }> {
+  const { calls } = await playWith(builds, story, []);
+  let played = 0;
+  for (let one = first; one < calls; one += every)
+    for (let other = one + 1; other < calls; other++) {
+      played += 1;
+      const faults = [one, other].map((call) => ({ call, kind: "crash-after" as const }));
+      const { violation } = await playWith(builds, story, faults);
+      if (violation !== undefined) return { played, broken: { story, faults, violation } };
+    }
+  return { played };
+}
