@@ -90,7 +90,11 @@ export function assembleApp(configuration: Configuration, foundation: Foundation
   });
   const timers = lazily(async () => {
     const { createTimers } = await import("./steps/timers.ts");
-    return createTimers(await pipeline());
+    const { summarizeDeadLetters } = await import("./steps/dead-letters.ts");
+    return createTimers(await pipeline(), async () => {
+      const found = await summarizeDeadLetters(await foundation.deadLetters(), clock.timeout(COUNT_MS));
+      if (found.count > 0) foundation.log("warn", "dead-letters.found", { ...found });
+    });
   });
   const giveCommand = lazily(async () => {
     const [{ createGiveCommand }, { createPolicyReader }] = await Promise.all([
@@ -147,6 +151,9 @@ function lazily<T>(open: () => Promise<T>): () => Promise<T> {
     return opened;
   };
 }
+
+/** Counting what was set aside ends after this. */
+const COUNT_MS = 20_000;
 
 /** MLflow is answered within 5 s, the loading of the SDK included. */
 const SEND_MS = 4_500;

@@ -11,11 +11,14 @@ export type TimerName = (typeof TIMERS)[number];
 /** What a timer's tick does; what one part throws keeps no other from its turn, and is thrown at the end. */
 export type Tick = () => Promise<void>;
 
-/** What each timer does on a tick. */
-export function createTimers(dependencies: PipelineDependencies): Readonly<Record<TimerName, Tick>> {
+/** What each timer does on a tick; `alsoSwept` is a further part of the sweep. */
+export function createTimers(
+  dependencies: PipelineDependencies,
+  ...alsoSwept: readonly Tick[]
+): Readonly<Record<TimerName, Tick>> {
   return {
     reconcile: inTurn(createReconcile(dependencies)),
-    sweep: inTurn(createSweep(dependencies), createRetain(dependencies)),
+    sweep: inTurn(createSweep(dependencies), createRetain(dependencies), ...alsoSwept),
     "daily-check": inTurn(createDailyRetry(dependencies), createDailyCheck(dependencies)),
   };
 }
