@@ -16,7 +16,7 @@ import type { Json } from "./json-value.ts";
 
 const TARGET = "churn";
 const GENERATION = 1_790_000_000;
-const HEADERS = {
+export const HEADERS = {
   "content-type": "application/json;odata=fullmetadata;streaming=true;charset=utf-8",
   date: "Mon, 21 Sep 2026 14:13:20 GMT",
   etag: "W/\"datetime'2026-09-21T14%3A13%3A20.0000000Z'\"",
@@ -24,7 +24,11 @@ const HEADERS = {
 const CONTENT = JSON.stringify({ release: "content ".repeat(50) });
 
 /** A row as the service writes it: with the type beside what JSON has no type for. */
-function row(rowKey: string, properties: { [key: string]: Json }, partitionKey = TARGET): { [key: string]: Json } {
+export function row(
+  rowKey: string,
+  properties: { [key: string]: Json },
+  partitionKey = TARGET,
+): { [key: string]: Json } {
   return {
     "odata.metadata": "https://models.table.core.windows.net/$metadata#deployments/@Element",
     "odata.etag": HEADERS.etag,
@@ -36,7 +40,7 @@ function row(rowKey: string, properties: { [key: string]: Json }, partitionKey =
   };
 }
 
-function record(rowKey: string, value: unknown, partitionKey?: string): { [key: string]: Json } {
+export function record(rowKey: string, value: unknown, partitionKey?: string): { [key: string]: Json } {
   return row(rowKey, { schema: 1, json0: JSON.stringify(value) }, partitionKey);
 }
 
@@ -46,12 +50,13 @@ function bundle(rowKey: string): Json {
 }
 
 /** What a transaction of so many actions is answered with. */
-function batch(actions: number): string {
+export function batch(actions: number): string {
   const one =
     '--changesetresponse_b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\nETag: W/"1"\r\n\r\n\r\n';
   return `--batchresponse_a\r\nContent-Type: multipart/mixed; boundary=changesetresponse_b\r\n\r\n${one.repeat(actions)}--changesetresponse_b--\r\n--batchresponse_a--\r\n`;
 }
 
+/** One client for all, because opening one costs more than asking. */
 let current: () => Spoiled = () => expect.fail("nothing is asked yet");
 const client = TableClient.fromConnectionString(
   `DefaultEndpointsProtocol=https;AccountName=models;AccountKey=${Buffer.from(SECRET).toString("base64")};TableEndpoint=https://models.table.core.windows.net;`,
@@ -61,6 +66,12 @@ const client = TableClient.fromConnectionString(
     httpClient: answeringHttpClient(() => current()),
   },
 );
+
+/** A store on a table that answers everything like this. */
+export function storeAnswering(spoiled: Spoiled): DeploymentStore {
+  current = () => spoiled;
+  return createTableStore(client, systemClock);
+}
 
 interface Asked<T> {
   name: string;
@@ -75,8 +86,7 @@ function question<T>({ name, good, others = [], call, check }: Asked<T>): Questi
     name,
     ask: async (random) => {
       const spoiled = spoilAnswer(random, { headers: HEADERS, ...good }, others);
-      current = () => spoiled;
-      const met = await meet(call(createTableStore(client, systemClock)));
+      const met = await meet(call(storeAnswering(spoiled)));
       if (met.kind === "error") return { spoiled, became: nameOf(met.error) };
       try {
         if ("error" in spoiled) return expect.fail("a value out of no answer");

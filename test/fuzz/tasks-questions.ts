@@ -22,7 +22,7 @@ const REGISTRY = "/subscriptions/s/resourceGroups/models/providers/Microsoft.Con
 const LOG = `https://logs.invalid/models/logs/ca1/rawtext.log?sig=${SECRET}`;
 const LOG_TEXT = "Step 1/7 : FROM scratch\nStep 3/7 : COPY model/ model/\nCOPY failed: no such file or directory\n";
 
-function taskRun(name: string, status: string, more: { [key: string]: Json } = {}): { [key: string]: Json } {
+export function taskRun(name: string, status: string, more: { [key: string]: Json } = {}): { [key: string]: Json } {
   const run = { runId: "ca1", status, runType: "QuickBuild", provisioningState: "Succeeded", ...more };
   return {
     id: `${REGISTRY}/taskRuns/${name}`,
@@ -105,7 +105,7 @@ const NOTHING: WireAnswer = { status: 0, headers: {}, body: Buffer.alloc(0) };
 /** As Belay opens it, but for the network; it is kept, because opening one costs more than asking. */
 let current: (url: URL) => ReturnType<typeof good> = () => expect.fail("nothing is asked yet");
 let opened: ContainerRegistryManagementClient | undefined;
-function clientOf(answer: typeof current): ContainerRegistryManagementClient {
+export function clientOf(answer: typeof current): ContainerRegistryManagementClient {
   current = answer;
   opened ??= new ContainerRegistryManagementClient(CREDENTIAL, SUBSCRIPTION, {
     ...limitedOptions({ timeoutMs: 20_000, maxBytes: 4 * 1024 * 1024 }),
