@@ -83,6 +83,11 @@ describe("an answer that says something else", () => {
     checkError(await errorOf(store.save(change)), { is: "transient", code: "bad-answer" });
   });
 
+  it("of 404 without the table's own word for it is not an absent row", async () => {
+    server.answerWith(404);
+    checkError(await errorOf(store.readTarget("churn")), UNREACHABLE);
+  });
+
   it.each([
     ["partition", { PartitionKey: "another", RowKey: "target" }],
     ["row", { PartitionKey: "churn", RowKey: "another" }],

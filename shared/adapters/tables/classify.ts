@@ -17,8 +17,11 @@ export function isConflict(error: unknown): boolean {
   return error.statusCode === 412 || (error.statusCode === 409 && tableErrorCode(error) === "EntityAlreadyExists");
 }
 
+/** What the table says of a row, or a row's partition, that is not there; whoever else answers 404 knows nothing of it. */
+const MISSING = new Set(["ResourceNotFound", "EntityNotFound"]);
+
 export function isMissing(error: unknown): boolean {
-  return error instanceof RestError && error.statusCode === 404 && tableErrorCode(error) !== "TableNotFound";
+  return error instanceof RestError && error.statusCode === 404 && MISSING.has(tableErrorCode(error) ?? "");
 }
 
 /** A table's error as ours; never its text, which repeats the request. */
