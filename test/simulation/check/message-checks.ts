@@ -117,7 +117,10 @@ function mayLeadTo(record: Deployment, body: string): boolean {
   return (named.sequence ?? 0) >= record.sequence - 1;
 }
 
-function isLeftToSweep({ targets, records }: Evidence, record: Deployment): boolean {
+function isLeftToSweep({ targets, records, plan }: Evidence, record: Deployment): boolean {
+  // Where one promotion is handed over twice, the copy for its second failure is dropped as that for its first.
+  const { duplicates, locksLost, completionsLost } = plan.bus;
+  if (record.sequence === 1 && duplicates + locksLost + completionsLost > 0) return true;
   const newest = targets.get(record.target)?.wanted?.generation ?? -1;
   if (!hasEnded(record)) return record.sequence === 1 && newest !== record.generation;
   if (record.sequence === 1) return true;
