@@ -1,6 +1,9 @@
 import type { Said } from "./dialect.ts";
 import { type MlflowEvent, parsePayload } from "./payload.ts";
 
+/** Tags under this prefix are Belay's own: what it writes must never start anything. */
+const OWN_TAGS = "belay.";
+
 /** What an MLflow delivery's body means to Belay; never throws. */
 export function readMlflow(rawBody: Uint8Array): Said {
   const payload = parsePayload(rawBody);
@@ -23,6 +26,7 @@ function toWish(known: MlflowEvent): Said {
     case "model_version.created":
       return { ...wish, pointer: { kind: "newest" } };
     case "model_version_tag.set":
+      if (data.key.startsWith(OWN_TAGS)) return { kind: "other", event };
       return { ...wish, pointer: { kind: "tag", key: data.key, value: data.value } };
     case "model_version_alias.created":
       return { ...wish, pointer: { kind: "alias", alias: data.alias } };

@@ -213,3 +213,26 @@ test.each(computedDeliveries("oss").filter(({ valid }) => valid === false))(
     expect(receipt).toEqual({ kind: "refused" });
   },
 );
+
+describe("the loop guard", () => {
+  const [recorded] = recordedDeliveries().filter(({ name }) => name === "model-version-tag-set");
+
+  /** The recorded delivery with another tag, signed anew, on a target that follows just that tag. */
+  const withTag = (key: string) => {
+    const body: { data: { name: string; value: string } } = JSON.parse(Buffer.from(recorded?.rawBody ?? []).toString());
+    const { name: model, value } = body.data;
+    const pointer: Pointer = { kind: "tag", key, value };
+    return receive(JSON.stringify({ ...body, data: { ...body.data, key } }), [{ model, pointer }]);
+  };
+
+  test("starts nothing for a tag under Belay's own prefix, even where a target follows it", () => {
+    expect(withTag("belay.deployment")).toEqual({
+      kind: "ignored",
+      reason: "The event model_version_tag.set promotes nothing.",
+    });
+  });
+
+  test("lets other tags through", () => {
+    expect(withTag("belayed")).toMatchObject({ kind: "accepted" });
+  });
+});
