@@ -45,7 +45,7 @@ export const STORIES: readonly Story[] = [
   },
   {
     name: "the second comes during the rollout",
-    options: { fates: { "1": "stuck" } },
+    options: { fates: { "1": "unhealthy" } },
     tell: async (world, rest) => {
       await world.promote("1");
       await rest(() => world.cluster.changes().length > 0);
