@@ -10,7 +10,7 @@ import { checkEndings, outcomeOf, STORIES, type Story, tellStory } from "./stori
 const MESSAGES = cases(48_000, 1_500);
 const BODIES = cases(2_000, 200);
 /** So many are handed over at once, at one point of one story. */
-const AT_ONCE = 30;
+const AT_ONCE = 100;
 
 /** A story as it goes when nobody interferes. */
 interface Told {
