@@ -53,10 +53,14 @@ export function text(form: RegExp, error: string) {
   return z.string({ error }).regex(form, { error });
 }
 
-/** Text of any form; names in MLflow may be anything at all. */
+/** Text of any form, in whole characters; names in MLflow may be anything at all. */
 export function anyText(least: number, most: number) {
   const error = `a text of ${least} to ${most} characters`;
-  return z.string({ error }).min(least, { error }).max(most, { error });
+  return z
+    .string({ error })
+    .min(least, { error })
+    .max(most, { error })
+    .refine((text) => text.isWellFormed(), { error });
 }
 
 /** Also a label's value in Kubernetes, so it ends with a letter or digit. */

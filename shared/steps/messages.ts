@@ -32,7 +32,14 @@ export const notifyMessage: z.ZodType<NotifyMessage | ReportMessage> = z.union([
   z.object({ ...which, notifier: z.enum(NOTIFIER_NAMES), report: z.undefined().optional() }),
 ]);
 
-const name = z.string().min(1).max(2_000);
+/** Half a character is no text: it would be another name in a hash or an address. */
+const name = z
+  .string()
+  .min(1)
+  .max(2_000)
+  .refine((text) => text.isWellFormed());
+/** The last time that a date can name. */
+const LAST_MS = 8.64e15;
 
 /** A wish on the `promotions` queue: parsed and bounded fields, never a delivery's body. */
 export const promotionMessage: z.ZodType<Promotion> = z.object({
@@ -45,7 +52,7 @@ export const promotionMessage: z.ZodType<Promotion> = z.object({
     z.object({ kind: z.literal("stage"), stage: name }),
   ]),
   version: z.string().max(32).exactOptional(),
-  wishedAt: z.number().positive(),
+  wishedAt: z.number().positive().max(LAST_MS),
   target: which.target.exactOptional(),
   origin: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("webhook"), deliveryId: z.string().max(128), event: z.string().max(100) }),

@@ -1,7 +1,11 @@
 import * as z from "zod";
 
-/** Names in a registry may be anything at all, but not of any length. */
-const name = z.string().min(1).max(2_000);
+/** Names in a registry may be anything at all, but not of any length; half a character is no text and fits nowhere. */
+const name = z
+  .string()
+  .min(1)
+  .max(2_000)
+  .refine((text) => text.isWellFormed());
 const version = z.string().regex(/^[0-9]{1,32}$/);
 
 /** The events that can promote, each with the fields that are read of it; all else in a delivery is left aside. */

@@ -32,6 +32,13 @@ describe("what is wrong is told with its place, what was found, what is allowed 
     });
   });
 
+  test("a model's name with half a character", () => {
+    const text = 'version: 1\ntargets:\n  churn: { model: "churn\\ud800", pointer: { alias: champion } }\n';
+    expect(check(text).problems).toMatchObject([
+      { where: expect.stringContaining("targets.churn.model"), allowed: "a text of 1 to 2000 characters" },
+    ]);
+  });
+
   test("an unknown key like no other", () => {
     expect(only("colour: blue")).toMatchObject({
       where: "delivery.yaml:6:5 targets.churn.colour",

@@ -166,6 +166,7 @@ describe("signed but malformed", () => {
     { name: "a version of 33 digits", body: alias("lab-model", "champion", "1".repeat(33)) },
     { name: "an empty name", body: alias("", "champion") },
     { name: "a name of 2,001 characters", body: alias("n".repeat(2_001), "champion") },
+    { name: "a name with half a character", body: alias("n\ud800", "champion") },
   ])("$name", ({ body }) => {
     expect(receive(body).kind).toBe("malformed");
   });
