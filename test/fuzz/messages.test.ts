@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { hasEnded } from "../../shared/domain/deployment.ts";
+import { listDeployments } from "../../shared/steps/read-deployments.ts";
 import type { Delivery } from "../fakes/fake-bus.ts";
 import type { World } from "../pipeline/world.ts";
 import { cases, eachCase, SEED, Tally, tell } from "./fuzz.ts";
@@ -100,6 +101,9 @@ describe("a message that is not what it should be", () => {
         }
       });
       checkEndings(world, story);
+      // Whoever looks at the list sees all of them.
+      const listed = await listDeployments(world.store, { target: "churn", limit: 100, now: world.now() });
+      expect(listed).toHaveLength(world.endings().length);
       expect(world.endings().filter((one) => !hasEnded(one))).toEqual([]);
       // Another wish is another deployment, of the version that the registry names.
       if (wishes === 0) expect(outcomeOf(world)).toEqual(outcome);
