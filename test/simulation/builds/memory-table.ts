@@ -71,6 +71,7 @@ export function createMemoryTable(now: () => number): MemoryTable {
         rows = before;
         throw error;
       }
+      return { status: 202, subResponses: actions.map(() => ({ status: 204 })) };
     },
     listEntities: (asked: Asked & { queryOptions: { filter: string } }) => ({
       byPage: async function* ({ maxPageSize }: { maxPageSize: number }) {

@@ -113,6 +113,7 @@ export function createSimulatedTable(now: () => number): SimulatedTable {
           call("table.transact", () => {
             answer(asked);
             write(transact(actions));
+            return { status: 202, subResponses: actions.map(() => ({ status: 204 })) };
           }),
         listEntities: (asked: Asked & { queryOptions: { filter: string } }) => ({
           byPage: async function* ({ maxPageSize }: { maxPageSize: number }) {

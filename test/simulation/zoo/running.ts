@@ -212,7 +212,7 @@ export const RUNNING: readonly Defect[] = [
     "The target does not remember whose tokens stand on the cluster.",
     patch(
       ADVANCE,
-      "return begins ? { deployment: next, target: { ...target, changedBy: next.generation } } : { deployment: next };",
+      "return begins ? { deployment: next, target: changing(target, next.generation) } : { deployment: next };",
       "return begins ? { deployment: next, target } : { deployment: next };",
     ),
   ),
