@@ -101,8 +101,6 @@ function isNewWish({ promotion, policyId, target }: Wish, wanted: Deployment): b
       return isAnother(promotion, wanted) && (otherPolicy || (isNewer(promotion, wanted) && !isLive(target, wanted)));
     case "person":
       return isAnother(promotion, wanted) && (otherPolicy || isNewer(promotion, wanted));
-    default:
-      return origin satisfies never;
   }
 }
 

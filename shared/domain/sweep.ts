@@ -57,7 +57,7 @@ function sweepEnded(seen: Seen, deployment: Extract<Deployment, { endedAt: numbe
   const missing = new Map(
     owed(deployment).flatMap((message) => {
       const what = settledBy(message);
-      return what === undefined || seen.done.includes(what) ? [] : [[what, message] as const];
+      return seen.done.includes(what) ? [] : [[what, message] as const];
     }),
   );
   if (missing.size === 0) return { kind: "remove", untold: [] };
@@ -67,9 +67,8 @@ function sweepEnded(seen: Seen, deployment: Extract<Deployment, { endedAt: numbe
 }
 
 /** What is marked as done when this message of an ended deployment has been handled. */
-function settledBy({ body }: Owed): string | undefined {
-  if ("notifier" in body) return body.notifier;
-  return "look" in body ? body.look : undefined;
+function settledBy({ body }: Owed): string {
+  return "notifier" in body ? body.notifier : "prune";
 }
 
 function dueAt(message: Owed, endedAt: number): number {

@@ -31,6 +31,9 @@ export interface Question {
   ask(random: Random): Promise<{ spoiled: Spoiled; became: string }>;
 }
 
+/** Answers of one system after which every question must have been understood once. */
+const ENOUGH = 20_000;
+
 /** Asks so many questions with spoiled answers, and tells the figures. */
 export async function askAll(system: string, count: number, questions: readonly Question[]): Promise<void> {
   const kinds = new Tally();
@@ -48,8 +51,9 @@ export async function askAll(system: string, count: number, questions: readonly 
       throw new Error(`${question.name}: ${error instanceof Error ? error.message : error}`, { cause: error });
     }
   });
-  // Where no answer at all is understood, it is the question that is wrong.
-  expect(questions.filter((question) => !understood.has(question)).map(({ name }) => name)).toEqual([]);
+  // Where no answer at all is understood, it is the question that is wrong; few answers may all be spoiled.
+  if (count >= ENOUGH)
+    expect(questions.filter((question) => !understood.has(question)).map(({ name }) => name)).toEqual([]);
   const seconds = (performance.now() - began) / 1000;
   tell(`answers: ${system}: ${count}, ${Math.round(count / seconds)}/s; by kind: ${kinds}; became: ${became}`);
 }
