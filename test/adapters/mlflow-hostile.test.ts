@@ -122,6 +122,7 @@ describe("an answer that cannot be read", () => {
     ["aliases that multiply", `a: &a [x,x]\nb: &b [${"*a,".repeat(99)}*a]\nc: [${"*b,".repeat(99)}*b]\n`],
     ["a path out of the model", "saved_input_example_info:\n  serving_input_path: ../../secret.json\n"],
     ["a path of an object", "saved_input_example_info:\n  serving_input_path: { a: 1 }\n"],
+    ["very many keys", Array.from({ length: 40_000 }, (_, at) => `key${at}: 1`).join("\n")],
     ["more than 1 MiB", `# ${"x".repeat(1_100_000)}\nsaved_input_example_info:\n  serving_input_path: a.json\n`],
   ])("is no input example where MLmodel is %s", async (_what, mlmodel) => {
     const asked: string[] = [];
@@ -129,7 +130,9 @@ describe("an answer that cannot be read", () => {
       asked.push(request.url ?? "");
       says(200, mlmodel)(request, response);
     });
+    const started = performance.now();
     expect(await registry.readInputExample(version, signal)).toBeUndefined();
+    expect(performance.now() - started).toBeLessThan(BOUND_MS);
     expect(asked).toHaveLength(1);
   });
 });

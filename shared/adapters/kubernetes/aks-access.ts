@@ -117,7 +117,11 @@ async function readFacts(
 /** Undefined when it is not YAML; the parser's texts may repeat secrets, and its warnings would be printed. */
 function readKubeconfig(bytes: Uint8Array | undefined): unknown {
   try {
-    return parseYaml(Buffer.from(bytes ?? []).toString("utf8"), { maxAliasCount: 10, logLevel: "error" });
+    return parseYaml(Buffer.from(bytes ?? []).toString("utf8"), {
+      maxAliasCount: 10,
+      logLevel: "error",
+      uniqueKeys: false,
+    });
   } catch {
     return undefined;
   }

@@ -35,7 +35,8 @@ function nestsWithin(value: unknown, levels: number): boolean {
 /** A broken file of the model is the same as none: there is nothing to try it with. Nothing of it is printed. */
 function parseYamlSafely(content: Buffer): unknown {
   try {
-    return parseYaml(content.toString("utf8"), { maxAliasCount: 100, logLevel: "error" });
+    // Looking for keys that stand twice would take the parser a minute and a half for a file of many.
+    return parseYaml(content.toString("utf8"), { maxAliasCount: 100, logLevel: "error", uniqueKeys: false });
   } catch {
     return undefined;
   }
