@@ -25,7 +25,12 @@ export interface Fired {
 }
 
 /** Between two cuts of every connection to the bus, milliseconds. */
-const BUS_CUT_MS = [4_000, 12_000] as const;
+const BUS_CUT_MS = [3_000, 10_000] as const;
+/**
+ * The app's connections to the bus are left alone for so long after its start, milliseconds: while its links are being
+ * opened the SDK for Node, which the host here receives with, waits 60 s for an answer that went with the connection.
+ */
+const BUS_OPENING_MS = 800;
 /** Promotions that one move of an alias comes to on average. */
 const PROMOTIONS_PER_MOVE = 1.2;
 
@@ -36,6 +41,8 @@ export async function fire(field: Field, options: FireOptions): Promise<Fired> {
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const startedAt = performance.now();
+  // Undefined: it is being started.
+  let upSince: number | undefined = startedAt;
   const left = (until: number) => Math.max(0, startedAt + until - performance.now());
   const until = options.wishingMs + options.afterwardsMs;
   const killing = keepKilling({
@@ -43,14 +50,26 @@ export async function fire(field: Field, options: FireOptions): Promise<Fired> {
     meanMs: () => left(until) / Math.max(1, options.kills - fired.kills),
     onKill: () => {
       fired.kills += 1;
+      upSince = undefined;
       note(`killed ${new Date().toISOString()}`);
+    },
+    onStart: () => {
+      upSince = performance.now();
     },
     onOwnEnd: () => {
       fired.ownEnds += 1;
+      upSince = undefined;
       note(`ended by itself ${new Date().toISOString()}`);
     },
   });
-  const cutting = keepCutting(field, createRandom(options.seed, "bus cuts"), signal, () => (fired.busCuts += 1));
+  const cutting = keepCutting({
+    ...{ random: createRandom(options.seed, "bus cuts"), signal },
+    mayCut: () => upSince !== undefined && performance.now() - upSince > BUS_OPENING_MS,
+    cut: () => {
+      stack.standIns.bus.cutConnections();
+      fired.busCuts += 1;
+    },
+  });
   const wishing = movers.map((mover) =>
     keepMoving(mover, createRandom(options.seed, `pace of ${mover.model}`), { movers, options, left, signal }),
   );
@@ -69,7 +88,7 @@ export async function fire(field: Field, options: FireOptions): Promise<Fired> {
   return fired;
 }
 
-/** Between two looks whether the time is over. */
+/** Between two looks whether it is time. */
 const LOOK_MS = 50;
 
 interface Pace {
@@ -95,11 +114,18 @@ function drawPause(random: Random): number {
   return random.chance(0.7) ? random.between(0.05, 0.35) : random.between(2.1, 3.6);
 }
 
-async function keepCutting({ stack }: Field, random: Random, signal: AbortSignal, onCut: () => void): Promise<void> {
+interface Cutting {
+  random: Random;
+  mayCut: () => boolean;
+  cut: () => void;
+  signal: AbortSignal;
+}
+
+async function keepCutting({ random, mayCut, cut, signal }: Cutting): Promise<void> {
+  const pause = (milliseconds: number) => delay(milliseconds, undefined, { signal }).catch(() => undefined);
   while (!signal.aborted) {
-    const cut = await delay(random.between(...BUS_CUT_MS), true, { signal }).catch(() => false);
-    if (!cut) return;
-    stack.standIns.bus.cutConnections();
-    onCut();
+    await pause(random.between(...BUS_CUT_MS));
+    while (!signal.aborted && !mayCut()) await pause(LOOK_MS);
+    if (!signal.aborted) cut();
   }
 }

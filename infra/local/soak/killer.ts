@@ -17,6 +17,8 @@ export interface KillerOptions {
   /** Ends the killing; the app runs afterwards. */
   signal: AbortSignal;
   onKill: () => void;
+  /** The app listens again. */
+  onStart: () => void;
   /** The app ended although nobody killed it. */
   onOwnEnd: () => void;
   /** Resolves after so many milliseconds, or rejects when the signal aborts; the real one when left out. */
@@ -25,7 +27,7 @@ export interface KillerOptions {
 
 /** Kills the app again and again and starts it at once; resolves when it is told to stop, with the app running. */
 export async function keepKilling(options: KillerOptions): Promise<void> {
-  const { stack, random, meanMs, signal, onKill, onOwnEnd } = options;
+  const { stack, random, meanMs, signal, onKill, onStart, onOwnEnd } = options;
   let startMs = 0;
   while (!signal.aborted) {
     const ended = await waitOrEnd(options, drawLife(random, meanMs() - startMs));
@@ -37,6 +39,7 @@ export async function keepKilling(options: KillerOptions): Promise<void> {
       onKill();
     }
     await startAgain(stack);
+    onStart();
     startMs = performance.now() - killedAt;
   }
 }

@@ -51,7 +51,7 @@ function policyOf(names: readonly string[]) {
       namespace: NAMESPACE,
       gates: [{ metric: "accuracy", above: 0.85 }],
       build: { template: "model-server", baseImage: "scratch" },
-      rollout: { manifests: "manifests", replicas: 1, startup: "20s", timeout: "90s" },
+      rollout: { manifests: "manifests", replicas: 1, startup: "20s", timeout: "3m" },
       verify: {
         timeout: "2m",
         health: { path: "/ready", attempts: 10, interval: "500ms", successes: 2, timeout: "2s" },

@@ -27,13 +27,14 @@ function createApp(refusals = 0) {
 
 function kill(app: ReturnType<typeof createApp>, sleep: (ms: number, signal: AbortSignal) => Promise<unknown>) {
   const stop = new AbortController();
-  const counts = { kills: 0, ownEnds: 0 };
+  const counts = { kills: 0, starts: 0, ownEnds: 0 };
   const killing = keepKilling({
     stack: app,
     random: createRandom(7, "kills"),
     meanMs: () => 2_000,
     signal: stop.signal,
     onKill: () => void counts.kills++,
+    onStart: () => void counts.starts++,
     onOwnEnd: () => void counts.ownEnds++,
     sleep,
   });
@@ -49,7 +50,7 @@ describe("the killer", () => {
     });
     await killing;
     expect(app.happened).toEqual(["killed", "started", "killed", "started", "killed", "started"]);
-    expect(counts).toEqual({ kills: 3, ownEnds: 0 });
+    expect(counts).toEqual({ kills: 3, starts: 3, ownEnds: 0 });
   });
 
   it("starts an app that ended by itself, and says so", async () => {
@@ -65,7 +66,7 @@ describe("the killer", () => {
     });
     await killing;
     expect(app.happened).toEqual(["started"]);
-    expect(counts).toEqual({ kills: 0, ownEnds: 1 });
+    expect(counts).toEqual({ kills: 0, starts: 1, ownEnds: 1 });
   });
 
   it.each([
