@@ -6,7 +6,7 @@ import type { Random } from "./random.ts";
 import { type Call, interpose, spoilCall } from "./spoiled-world.ts";
 import { cameOut, checkEndings, outcomeOf, STORIES, type Story, tellStory } from "./stories.ts";
 
-const TOLD = cases(800, 40);
+const TOLD = cases(500, 40);
 const SWEEP_MS = 15 * 60_000;
 
 /** A story as it goes undisturbed, with every call it makes. */

@@ -32,7 +32,7 @@ export function spoilText(random: Random, kind: TextKind, text: string): Buffer 
     case "not UTF-8":
       return insert(bytes, at, random.pick([[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf5, 0x80], [0xe2, 0x28]]));
     case "nested deeply": {
-      const depth = random.pick([100, 5_000, 50_000]);
+      const depth = random.pick([100, 3_000, 20_000]);
       const [open, close] = random.chance(0.5) ? ["[", "]"] : ['{"a":', "}"];
       const nest = (inner: string | number) => `${open.repeat(depth)}${inner}${close.repeat(depth)}`;
       return Buffer.from(random.chance(0.3) ? nest(text) : replaceValue(random, text, nest(0)));

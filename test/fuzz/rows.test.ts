@@ -8,7 +8,7 @@ import { spoilRow } from "./row-cases.ts";
 import { cameOut, checkEndings, outcomeOf, STORIES, type Story, tellStory } from "./stories.ts";
 
 const ROWS = cases(50_000, 1_500);
-const STORIES_TOLD = cases(1_000, 60);
+const STORIES_TOLD = cases(500, 40);
 
 /** Says in every record that it is private: no error may repeat it. */
 const PRIVATE = "what-only-the-row-says";
