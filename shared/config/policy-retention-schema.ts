@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { MAX_FORMER } from "../domain/target.ts";
 import { duration, wholeNumber } from "./policy-values.ts";
 
 const KEPT_LEAST = "1d";
@@ -12,7 +13,7 @@ export const retentionSection = z.strictObject({
   releases: duration(KEPT_LEAST, KEPT_MOST)
     .describe("Of images and stored releases that are not among the kept ones. Default: 30d.")
     .exactOptional(),
-  keep: wholeNumber(1, 100)
+  keep: wholeNumber(1, MAX_FORMER)
     .describe("So many of a target's last stable releases are never removed. Default: 10.")
     .exactOptional(),
 });

@@ -127,7 +127,8 @@ async function planStop(
         });
   const rules = policy === undefined ? RULES_OF_NONE : rulesOf(policy);
   const answer = commandStop(command, active?.value, target, waiting?.value, rules, now);
-  if (answer.kind === "nothing") return { answer };
+  // Whoever gave it before may have died before what is owed was sent.
+  if (answer.kind === "nothing") return active === undefined ? { answer } : { answer, written: [active.value] };
   const { deployment, started, target: changed } = answer.write;
   const written = started === undefined ? [deployment] : [deployment, started];
   const change = changeOf(changed ?? target, record, [

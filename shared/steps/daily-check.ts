@@ -31,18 +31,20 @@ const NEXT_LOOK_MS = 30_000;
 /** Asks for a look at every target of the policy. */
 export function createDailyCheck({ store, bus, policies, log }: Omit<DailyCheckDependencies, "readPolicy">) {
   return async (): Promise<void> => {
-    for (const { target } of policies) {
-      const { now } = await store.readTarget(target);
-      const body: CheckMessage = {
-        target,
-        look: "daily-check",
-        day: new Date(now).toISOString().slice(0, 10),
-        looks: 0,
-      };
-      await bus.send([{ queue: "verify", id: idOf(body), body }]);
-    }
-    log("info", "daily-check.asked", { name: "Daily deployment check", targets: policies.length });
+    const errors: unknown[] = [];
+    // One target's trouble keeps no other from its look.
+    for (const { target } of policies) await askFor(target).catch((error: unknown) => errors.push(error));
+    const targets = policies.length - errors.length;
+    log("info", "daily-check.asked", { name: "Daily deployment check", targets, failed: errors.length });
+    if (errors.length > 0) throw errors[0];
   };
+
+  async function askFor(target: string): Promise<void> {
+    const { now } = await store.readTarget(target);
+    const day = new Date(now).toISOString().slice(0, 10);
+    const body: CheckMessage = { target, look: "daily-check", day, looks: 0 };
+    await bus.send([{ queue: "verify", id: idOf(body), body }]);
+  }
 }
 
 function idOf({ target, day, looks }: CheckMessage): string {

@@ -66,6 +66,7 @@ async function portion(
   const { store, clock } = dependencies;
   const name = `retention:${kind}`;
   const note = await store.readNote(name);
+  // For the table's clock alone: there is no target of this name.
   const { now } = await store.readTarget(name);
   const last = dayOf(now - keptSeconds * 1000);
   // A first tick begins with the day whose time ends now: nothing is older.

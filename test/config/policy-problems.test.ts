@@ -150,9 +150,9 @@ describe("what is wrong is told with its place, what was found, what is allowed 
     { entry: "{ taskRuns: 23h }", path: "taskRuns", allowed: "from 1d to 3650d", remedy: "Correct it." },
     { entry: "{ releases: 3651d }", path: "releases", allowed: "from 1d to 3650d", remedy: "Correct it." },
     { entry: "{ releases: 1y }", path: "releases", allowed: "a duration with its unit", remedy: "Correct it." },
-    { entry: "{ keep: 0 }", path: "keep", allowed: "a whole number from 1 to 100", remedy: "Correct it." },
-    { entry: "{ keep: 101 }", path: "keep", allowed: "a whole number from 1 to 100", remedy: "Correct it." },
-    { entry: "{ keep: 2.5 }", path: "keep", allowed: "a whole number from 1 to 100", remedy: "Correct it." },
+    { entry: "{ keep: 0 }", path: "keep", allowed: "a whole number from 1 to 30", remedy: "Correct it." },
+    { entry: "{ keep: 31 }", path: "keep", allowed: "a whole number from 1 to 30", remedy: "Correct it." },
+    { entry: "{ keep: 2.5 }", path: "keep", allowed: "a whole number from 1 to 30", remedy: "Correct it." },
     { entry: "{ taskRun: 7d }", path: "taskRun", allowed: "taskRuns, releases, keep", remedy: "Write taskRuns." },
   ])("a retention of $entry", ({ entry, path, allowed, remedy }) => {
     const { problems } = check(`version: 1\nretention: ${entry}\ntargets:\n  churn:${CHURN}`);

@@ -183,9 +183,9 @@ targets:
       problems: [],
       retention: { ...WEEK_AND_MONTH, releaseSeconds: 7_776_000 },
     });
-    expect(retention("{ taskRuns: 36h, keep: 100 }")).toMatchObject({
+    expect(retention("{ taskRuns: 36h, keep: 30 }")).toMatchObject({
       problems: [],
-      retention: { ...WEEK_AND_MONTH, taskRunSeconds: 129_600, keptReleases: 100 },
+      retention: { ...WEEK_AND_MONTH, taskRunSeconds: 129_600, keptReleases: 30 },
     });
   });
 

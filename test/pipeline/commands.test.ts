@@ -69,6 +69,20 @@ describe("stop", () => {
     });
   });
 
+  it("given again sends what its first giver died before sending", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    await world.promote("2");
+    await world.run(undefined, atStep(world, "verify"));
+    const dying = world.spawn((point) => (point === "before bus.send" ? "die" : "go on"));
+    await expect(dying.giveCommand("churn", { name: "stop", by: "Ada" })).rejects.toThrow();
+    for (let message = world.bus.take(world.now() + 3_600_000); message !== undefined; )
+      message = world.bus.take(world.now() + 3_600_000);
+    expect(await give(world, "stop")).toMatchObject({ kind: "nothing" });
+    await world.run();
+    expect(world.endings()[1]).toMatchObject({ phase: "RolledBack", problem: { code: "stopped" } });
+  });
+
   it("wins against a visit that was at work meanwhile", async () => {
     const world = createWorld();
     await world.deploy("1");
