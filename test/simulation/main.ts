@@ -122,26 +122,33 @@ async function points(workers: number): Promise<void> {
     Array.from({ length: workers }, (_, first) => ({ story, first, every: workers })),
   );
   const shares = [...singles, ...pairs];
-  const reports: PointReport[] = [];
+  let whole = 0;
+  let broken = 0;
   await Promise.all(
     Array.from({ length: workers }, (_, index) => {
       const workerData = shares.filter((_share, at) => at % workers === index);
       const thread = new Worker(new URL("points.worker.ts", import.meta.url), { workerData });
       return new Promise<void>((resolve, reject) => {
-        thread.on("message", (report: PointReport) => void reports.push(report));
+        thread.on("message", (report: PointReport) => {
+          print(describePoints(report));
+          if (report.broken === undefined) whole += 1;
+          else broken += 1;
+        });
         thread.once("error", reject);
         thread.once("exit", () => resolve());
       });
     }),
   );
-  for (const { share, played, broken } of reports) {
-    const what =
-      "every" in share
-        ? `pairs of "${share.story}", part ${share.first + 1} of ${share.every}`
-        : `points of "${share.story}"`;
-    print(`${String(played).padStart(7)} ${what}${broken === undefined ? "" : `: ${JSON.stringify(broken)}`}`);
-  }
-  if (reports.length < shares.length || reports.some(({ broken }) => broken !== undefined)) process.exitCode = 1;
+  print(`${whole} of ${shares.length} shares kept every promise, ${broken} did not`);
+  if (whole < shares.length) process.exitCode = 1;
+}
+
+function describePoints({ share, played, broken }: PointReport): string {
+  const what =
+    "every" in share
+      ? `pairs of "${share.story}", part ${share.first + 1} of ${share.every}`
+      : `points of "${share.story}"`;
+  return `${String(played).padStart(7)} ${what}${broken === undefined ? "" : `: ${JSON.stringify(broken)}`}`;
 }
 
 function commit(): string {
