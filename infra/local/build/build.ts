@@ -74,6 +74,7 @@ function refuse(what: string, packages: readonly string[]): void {
 
 function copyFiles(root: string, outdir: string): void {
   for (const path of globSync(COPIED, { cwd: root })) {
+    if (statSync(join(root, path)).isDirectory()) continue;
     mkdirSync(dirname(join(outdir, path)), { recursive: true });
     cpSync(join(root, path), join(outdir, path));
   }

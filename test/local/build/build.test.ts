@@ -135,6 +135,7 @@ describe("what is deployed beside the code", () => {
       "infra/kubernetes/deployment.yaml": "b: 2\n",
       "infra/kubernetes/setup/role.yaml": "c: 3\n",
       "infra/kubernetes/README.md": "no",
+      "infra/serving/app/server.py": "d = 4\n",
       "infra/local/secret.yaml": "no",
       "local.settings.json": "{}",
       "local.settings.sample.json": "{}",
@@ -147,6 +148,7 @@ describe("what is deployed beside the code", () => {
       "infra/kubernetes/deployment.yaml",
       "infra/kubernetes/setup/role.yaml",
       "infra/queues.json",
+      "infra/serving/app/server.py",
       "package.json",
     ]);
     expect(readFileSync(join(outdir, "infra/kubernetes/setup/role.yaml"), "utf8")).toBe("c: 3\n");
