@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { expect } from "vitest";
 import { ForeignChangeError, PermanentError, TransientError } from "../../shared/domain/errors.ts";
 import { SECRET, type Spoiled } from "./answer-cases.ts";
-import { eachCase, Tally, tell } from "./fuzz.ts";
+import { eachCase, pace, Tally, tell } from "./fuzz.ts";
 import type { Random } from "./random.ts";
 
 /** What a call came to: a value, or one of the errors a port declares. */
@@ -54,8 +54,7 @@ export async function askAll(system: string, count: number, questions: readonly 
   // Where no answer at all is understood, it is the question that is wrong; few answers may all be spoiled.
   if (count >= ENOUGH)
     expect(questions.filter((question) => !understood.has(question)).map(({ name }) => name)).toEqual([]);
-  const seconds = (performance.now() - began) / 1000;
-  tell(`answers: ${system}: ${count}, ${Math.round(count / seconds)}/s; by kind: ${kinds}; became: ${became}`);
+  tell(`answers: ${system}: ${pace(count, began)}; by kind: ${kinds}; became: ${became}`);
 }
 
 const ERROR = /^\w+Error\b/;

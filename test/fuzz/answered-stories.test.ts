@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from "vitest";
 import { hasEnded } from "../../shared/domain/deployment.ts";
 import type { World } from "../pipeline/world.ts";
-import { cases, eachCase, Tally, tell } from "./fuzz.ts";
+import { cases, eachCase, pace, Tally, tell } from "./fuzz.ts";
 import type { Random } from "./random.ts";
 import { type Call, interpose, spoilCall } from "./spoiled-world.ts";
 import { cameOut, checkEndings, outcomeOf, STORIES, type Story, tellStory } from "./stories.ts";
@@ -43,6 +43,7 @@ function choose(random: Random, { calls }: Told): { how: string; isSpoiled: (cal
 it("a story in which answers are spoiled ends right, as errored, or where a person is told", async () => {
   const became = new Tally();
   const spoiled = new Tally();
+  const began = performance.now();
   await eachCase(TOLD, async (random) => {
     const one = random.pick(told);
     const { how, isSpoiled } = choose(random, one);
@@ -64,7 +65,7 @@ it("a story in which answers are spoiled ends right, as errored, or where a pers
     checkEndings(world, one.story);
     return true;
   });
-  tell(`answers: ${TOLD} stories; spoiled answers by port: ${spoiled}; became: ${became}`);
+  tell(`answers: stories ${pace(TOLD, began)}; spoiled answers by port: ${spoiled}; became: ${became}`);
 });
 
 /** What was set aside, or lost, is found by the timers; in the end nothing is left open. */

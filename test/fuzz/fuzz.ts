@@ -16,6 +16,12 @@ export function tell(line: string): void {
   process.stdout.write(`fuzz ${line}\n`);
 }
 
+/** So many cases in how long: `1000 in 2.5 s, 400/s`; `began` is a reading of `performance.now()`. */
+export function pace(count: number, began: number): string {
+  const seconds = (performance.now() - began) / 1000;
+  return `${count} in ${seconds.toFixed(1)} s, ${Math.round(count / seconds)}/s`;
+}
+
 /** The choices of one case: case `index` of this seed is case 0 of the seed that is `index` higher. */
 export function caseOf(index: number): Random {
   return createRandom(SEED + index);

@@ -14,7 +14,7 @@ import { running } from "../domain/build.ts";
 import { createFakeBus } from "../fakes/fake-bus.ts";
 import { createFakeDeadLetters } from "../fakes/fake-dead-letters.ts";
 import { createFakeStore } from "../fakes/fake-store.ts";
-import { caseOf, cases, eachCase, failureOf, tell } from "./fuzz.ts";
+import { caseOf, cases, eachCase, failureOf, pace, tell } from "./fuzz.ts";
 import { HTTP_CASES } from "./http-cases.ts";
 import { createHttpRecord, type HttpRecord } from "./http-record.ts";
 import { type FuzzRequest, type Route, toRouted, toWire } from "./http-request.ts";
@@ -87,16 +87,17 @@ describe("the built app in its host", () => {
     await send(0, OVER_SOCKETS / 2, record);
     const before = await send(OVER_SOCKETS / 2, OVER_SOCKETS * 0.6, record);
     const after = await send(OVER_SOCKETS * 0.6, OVER_SOCKETS, record);
-    const seconds = (performance.now() - began) / 1000;
+    const took = pace(OVER_SOCKETS, began);
     const held = await stack.held();
+    const { alarming } = stack.host.log;
     tell(
-      `http: ${OVER_SOCKETS} requests over ${CONNECTIONS} sockets, ${Math.round(OVER_SOCKETS / seconds)}/s; ` +
-        `${record.statuses}; ${held.length} on the bus; after a collection, MiB: ` +
-        `heap ${megabytes(before.heapUsed)} then ${megabytes(after.heapUsed)}, resident ${megabytes(before.rss)} then ${megabytes(after.rss)}`,
+      `http: requests over ${CONNECTIONS} sockets ${took}; ${record.describe(held)}; ` +
+        `${alarming.length} crashes, errors and secrets in the log of the host, which ${stack.host.ended() === undefined ? "lives" : "has ended"}; ` +
+        `after a collection, MiB: heap ${megabytes(before.heapUsed)} then ${megabytes(after.heapUsed)}, resident ${megabytes(before.rss)} then ${megabytes(after.rss)}`,
     );
     record.checkBus(held);
     expect(record.kinds.names()).toEqual(Object.keys(HTTP_CASES).sort());
-    expect(stack.host.log.alarming).toEqual([]);
+    expect(alarming).toEqual([]);
     expect(stack.host.ended()).toBeUndefined();
     expect(after.heapUsed - before.heapUsed).toBeLessThan(MAX_HEAP_GROWTH);
     expect(after.rss - before.rss).toBeLessThan(MAX_RESIDENT_GROWTH);
@@ -143,12 +144,10 @@ describe("the functions themselves", () => {
       record.take(request, { status: answer.status ?? 200, body: JSON.stringify(answer.jsonBody) ?? "" });
       return true;
     });
-    const seconds = (performance.now() - began) / 1000;
-    tell(
-      `http: ${IN_PROCESS} requests to the functions directly, ${Math.round(IN_PROCESS / seconds)}/s; ${record.statuses}; ` +
-        `${bus.sent().length} sent to the bus`,
-    );
-    record.checkBus(uniqueIds(bus.sent().map(({ body }) => promotionMessage.parse(body))));
+    const took = pace(IN_PROCESS, began);
+    const held = uniqueIds(bus.sent().map(({ body }) => promotionMessage.parse(body)));
+    tell(`http: requests to the functions directly ${took}; ${record.describe(held)}`);
+    record.checkBus(held);
     expect(leaked).toEqual([]);
   });
 });

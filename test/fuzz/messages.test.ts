@@ -4,7 +4,7 @@ import { hasEnded } from "../../shared/domain/deployment.ts";
 import { listDeployments } from "../../shared/steps/read-deployments.ts";
 import type { Delivery } from "../fakes/fake-bus.ts";
 import type { World } from "../pipeline/world.ts";
-import { cases, eachCase, SEED, Tally, tell } from "./fuzz.ts";
+import { cases, eachCase, pace, SEED, Tally, tell } from "./fuzz.ts";
 import { type MessageCase, spoilMessage } from "./message-cases.ts";
 import { checkEndings, outcomeOf, STORIES, type Story, tellStory } from "./stories.ts";
 
@@ -108,8 +108,7 @@ describe("a message that is not what it should be", () => {
       // Another wish is another deployment, of the version that the registry names.
       if (wishes === 0) expect(outcomeOf(world)).toEqual(outcome);
     });
-    const seconds = (performance.now() - began) / 1000;
-    tell(`messages: ${MESSAGES} spoiled, ${Math.round(MESSAGES / seconds)}/s; by kind: ${kinds}; became: ${became}`);
+    tell(`messages: spoiled ${pace(MESSAGES, began)}; by kind: ${kinds}; became: ${became}`);
   });
 });
 
@@ -121,6 +120,7 @@ describe("anything at all on a queue", () => {
     const [before, hasChanged] = [stateOf(world), watch(world)];
     const became = new Tally();
     let number = 0;
+    const began = performance.now();
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...queuesOf(crashes)), anyBody(generations), async (queue, body) => {
         number += 1;
@@ -130,7 +130,7 @@ describe("anything at all on a queue", () => {
       { numRuns: BODIES, seed: SEED },
     );
     expect(stateOf(world)).toBe(before);
-    tell(`messages: ${BODIES} bodies of any kind; became: ${became}`);
+    tell(`messages: bodies of any kind ${pace(BODIES, began)}; became: ${became}`);
   });
 });
 

@@ -13,7 +13,7 @@ import { promotion, running } from "../domain/build.ts";
 import { createFakeStore } from "../fakes/fake-store.ts";
 import { BASE, policyFor } from "../pipeline/manifests.ts";
 import { createWorld } from "../pipeline/world.ts";
-import { cases, eachCase, tell } from "./fuzz.ts";
+import { cases, eachCase, pace, tell } from "./fuzz.ts";
 import { literalsOf } from "./odata-literals.ts";
 import { oddName, twinOf } from "./odd-name.ts";
 import type { Random } from "./random.ts";
@@ -156,10 +156,9 @@ describe("a name of any kind", () => {
       await check(name);
       await check(twin);
     });
-    const seconds = (performance.now() - began) / 1000;
     tell(
-      `names: ${NAMES}, ${Math.round(NAMES / seconds)}/s; ${slugs.size} different ones, ${pairs} beside one nearly the same, ` +
-        `up to ${longest} characters, 0 collisions; ${illFormed} with half a character, refused`,
+      `names: ${pace(NAMES, began)}; ${slugs.size} different ones, ${pairs} beside one nearly the same, ` +
+        `up to ${longest} characters, each under a slug of its own; ${illFormed} with half a character, refused`,
     );
     expect(longest).toBe(2_000);
   });

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { bundleProperties, readBundleText, readText, textProperties } from "../../shared/adapters/tables/rows.ts";
 import { PermanentError, TransientError } from "../../shared/domain/errors.ts";
 import { running } from "../domain/build.ts";
-import { cases, eachCase, Tally, tell } from "./fuzz.ts";
+import { cases, eachCase, pace, Tally, tell } from "./fuzz.ts";
 import type { Random } from "./random.ts";
 import { spoilRow } from "./row-cases.ts";
 import { cameOut, checkEndings, outcomeOf, STORIES, type Story, tellStory } from "./stories.ts";
@@ -94,13 +94,13 @@ describe("a row that is not what it should be", () => {
       kinds.add(spoiled.kind);
       became.add(spoiled.became);
     });
-    const seconds = (performance.now() - began) / 1000;
-    tell(`rows: ${ROWS} spoiled, ${Math.round(ROWS / seconds)}/s; by kind: ${kinds}; became: ${became}`);
+    tell(`rows: spoiled ${pace(ROWS, began)}; by kind: ${kinds}; became: ${became}`);
     expect(became.names()).toEqual(["left to a newer Belay", "read", "read as other JSON", "refused"]);
   });
 
   it("leads a story nowhere else: it ends as it would have, as errored, or its message is set aside", async () => {
     const became = new Tally();
+    const began = performance.now();
     await eachCase(STORIES_TOLD, async (random) => {
       const { error } = readingOf(() => readText(spoilRow(random, random.pick(records)).row));
       if (error === undefined) return false;
@@ -120,7 +120,7 @@ describe("a row that is not what it should be", () => {
       became.add(cameOut(world, outcome));
       return true;
     });
-    tell(`rows: ${STORIES_TOLD} stories that met one; became: ${became}`);
+    tell(`rows: stories that met one ${pace(STORIES_TOLD, began)}; became: ${became}`);
   });
 });
 
