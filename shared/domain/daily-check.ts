@@ -1,4 +1,4 @@
-import type { PodTemplate } from "./pod-template.ts";
+import { compareTemplate, type PodTemplate } from "./pod-template.ts";
 import type { Release } from "./release.ts";
 import type { Target } from "./target.ts";
 import { formatToken, type Token } from "./token.ts";
@@ -24,16 +24,4 @@ export function compareRunning({ target, release, objects, template }: Running):
     return [`${name} carries the token ${formatToken(token)}, which is not of the last change (${expected}).`];
   });
   return template === undefined ? found : [...found, ...compareTemplate(release, template)];
-}
-
-function compareTemplate(release: Release, { images, label, configuration }: PodTemplate): readonly string[] {
-  const names = new Set(configuration);
-  const missing = release.hashed.map(({ metadata }) => metadata.name).filter((name) => !names.has(name));
-  return [
-    ...(Object.values(images).includes(release.image)
-      ? []
-      : [`The workload runs ${Object.values(images).join(", ")}, not the stable image ${release.image}.`]),
-    ...(label === release.template ? [] : ["The workload's pods are not of the stable release's template."]),
-    ...missing.map((name) => `The workload does not use the configuration ${name} of the stable release.`),
-  ];
 }

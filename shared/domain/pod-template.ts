@@ -1,4 +1,4 @@
-import { LABELS } from "./release.ts";
+import { LABELS, type Release } from "./release.ts";
 
 /** What a workload's pods are made of, as far as two releases differ in it. */
 export interface PodTemplate {
@@ -24,6 +24,20 @@ export function readPodTemplate(workload: unknown): PodTemplate {
     ...(typeof label === "string" ? { label } : {}),
     configuration: [...new Set(configurationOf(spec, DEEPEST))].sort(),
   };
+}
+
+/** What of a template is not the release's, one sentence each. Pure. */
+export function compareTemplate(release: Release, { images, label, configuration }: PodTemplate): readonly string[] {
+  const { workload } = release;
+  const applied = release.fixed.find(({ metadata, kind }) => metadata.name === workload && kind === "Deployment");
+  const missing = readPodTemplate(applied?.["spec"]).configuration.filter((name) => !configuration.includes(name));
+  return [
+    ...(Object.values(images).includes(release.image)
+      ? []
+      : [`${workload} runs ${Object.values(images).join(", ")}, not the release's image ${release.image}.`]),
+    ...(label === release.template ? [] : [`The pods of ${workload} are not of the release's template.`]),
+    ...missing.map((name) => `${workload} does not use the configuration ${name}.`),
+  ];
 }
 
 /** No pod is nested deeper; what is may be nested without end. */

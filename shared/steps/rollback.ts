@@ -15,7 +15,7 @@ import { applyChange } from "./apply-release.ts";
 import type { ReadPolicy, StepHandler, Visiting } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 import { lookAtRelease, NOTHING_MEASURED } from "./verify-release.ts";
-import { lookAtRollout } from "./watch-rollout.ts";
+import { checkUntouched, lookAtRollout } from "./watch-rollout.ts";
 
 export interface RollbackDependencies {
   store: DeploymentStore;
@@ -109,6 +109,7 @@ async function prove(
     case "again":
       return { result: "running", resumeAfterSeconds: look.afterSeconds, found: look.found, work };
     case "proven":
+      await checkUntouched(access.cluster, stable, signal);
       return { result: "succeeded", found: `${describeRelease(stable)} serves again: ${look.found}`, work };
     case "refuted":
       if (look.problem.kind === "failed")

@@ -8,6 +8,7 @@ import { lockImage } from "./lock-image.ts";
 import type { StepHandler } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 import { lookAtRelease, NOTHING_MEASURED } from "./verify-release.ts";
+import { checkUntouched } from "./watch-rollout.ts";
 
 export interface VerifyDependencies {
   store: DeploymentStore;
@@ -22,12 +23,14 @@ export function createVerify({ store, images, openCluster }: VerifyDependencies)
     if (id === undefined) throw new PermanentError("unexpected", "The verification was reached without a release.");
     const release = await readRelease(store, deployment.target, id);
     const known = deployment.work.verify ?? NOTHING_MEASURED;
-    const look = await lookAtRelease(await openCluster(policy), release, policy, known, now, signal);
+    const access = await openCluster(policy);
+    const look = await lookAtRelease(access, release, policy, known, now, signal);
     const work = { verify: look.work };
     switch (look.kind) {
       case "again":
         return { result: "running", resumeAfterSeconds: look.afterSeconds, found: look.found, work };
       case "proven":
+        await checkUntouched(access.cluster, release, signal);
         return { ...(await keep(images, release.image, look.found, signal)), work };
       case "refuted":
         return { ...refute(look.problem), work };

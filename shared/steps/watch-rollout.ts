@@ -1,6 +1,14 @@
+import { ForeignChangeError } from "../domain/errors.ts";
+import { compareTemplate } from "../domain/pod-template.ts";
 import { failed, type Problem } from "../domain/problem.ts";
 import type { Release } from "../domain/release.ts";
-import { type Death, proofOfDeath, type RolloutStatus, rolloutStatus } from "../domain/rollout-status.ts";
+import {
+  type Death,
+  proofOfDeath,
+  type RolloutStatus,
+  rolloutStatus,
+  type WorkloadStatus,
+} from "../domain/rollout-status.ts";
 import type { Cluster } from "../ports/cluster.ts";
 
 export type RolloutLook =
@@ -12,9 +20,13 @@ export type RolloutLook =
 /** Lines of a dead container that are kept. */
 const LAST_LINES = 100;
 
-/** One look at a rollout by kubectl's rules; while it is not done, a dead pod decides at once. */
+/**
+ * One look at a rollout by kubectl's rules; while it is not done, a dead pod decides at once.
+ * @throws ForeignChangeError when the workload is not the release's any more.
+ */
 export async function lookAtRollout(cluster: Cluster, release: Release, signal: AbortSignal): Promise<RolloutLook> {
   const workload = await cluster.workload(release.workload, signal);
+  refuseForeign(release, workload);
   const status: RolloutStatus =
     workload === undefined
       ? { kind: "waiting", found: `the workload ${release.workload} is not there` }
@@ -34,4 +46,17 @@ export async function explainDeath(cluster: Cluster, death: Death, signal: Abort
     .lastLines(death.pod, death.container, LAST_LINES, signal)
     .catch((error: unknown) => [`(its log could not be read: ${error instanceof Error ? error.message : "unknown"})`]);
   return failed("container-dead", `In pod ${death.pod} ${death.found}.`, lines);
+}
+
+/**
+ * Pods that serve well prove nothing about a release they are not made of.
+ * @throws ForeignChangeError when somebody has changed what was applied.
+ */
+export async function checkUntouched(cluster: Cluster, release: Release, signal: AbortSignal): Promise<void> {
+  refuseForeign(release, await cluster.workload(release.workload, signal));
+}
+
+function refuseForeign(release: Release, workload: WorkloadStatus | undefined): void {
+  const found = workload?.template === undefined ? [] : compareTemplate(release, workload.template);
+  if (found.length > 0) throw new ForeignChangeError(`Somebody else changed what Belay applied. ${found.join(" ")}`);
 }

@@ -147,7 +147,15 @@ describe("the sweep of one hint", () => {
 });
 
 describe("what runs", () => {
-  const release = { image: "i", template: "t", hashed: [{ metadata: { name: "config" } }] } as unknown as Release;
+  const template = { spec: { containers: [{ name: "model", envFrom: [{ configMapRef: { name: "config" } }] }] } };
+  const workload = { kind: "Deployment", metadata: { name: "churn" }, spec: { template } };
+  const release = {
+    image: "i",
+    template: "t",
+    workload: "churn",
+    hashed: [{ metadata: { name: "config" } }],
+    fixed: [workload],
+  } as unknown as Release;
   const good = { images: { model: "i" }, label: "t", configuration: ["config"] };
   const token = { generation: GENERATION - 100, sequence: 1 };
 
@@ -164,8 +172,8 @@ describe("what runs", () => {
       { name: "Service c", token: { generation: 5, sequence: 1 } },
       { name: "ConfigMap d", token: { generation: 5, sequence: 1 } },
     ];
-    const template = { images: { model: "other" }, label: "another", configuration: [] };
-    expect(compareRunning({ target: target(), release, objects, template })).toHaveLength(6);
+    const other = { images: { model: "other" }, label: "another", configuration: [] };
+    expect(compareRunning({ target: target(), release, objects, template: other })).toHaveLength(6);
     expect(compareRunning({ target: firstTarget(), release, objects: [], template: undefined })).toEqual([]);
   });
 });

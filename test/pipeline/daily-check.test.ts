@@ -50,7 +50,7 @@ describe("the daily deployment check", () => {
         for (const container of spec.template.spec.containers) container.image = "nginx";
         world.cluster.takeOver("Deployment", "churn", { spec });
       },
-      found: "The workload runs nginx, not the stable image",
+      found: "churn runs nginx, not the release's image",
     },
   ])("says that there is $what, in one notification a notifier", async ({ meddle, found }) => {
     const world = await live();

@@ -203,6 +203,26 @@ describe("a target", () => {
     expect(world.endings()[2]).toMatchObject({ phase: "Rejected", problem: { code: "held" } });
   });
 
+  it.each(["rollout", "verify"])(
+    "is not said to be live when somebody put another image in its place in %s",
+    async (step) => {
+      const world = createWorld();
+      await world.deploy("1");
+      const former = world.cluster.find("Deployment", "churn")?.["spec"];
+      await world.promote("2");
+      await world.run(undefined, () => {
+        const last = world.endings().at(-1);
+        return last?.phase === "Running" && last.step === step && last.work.rollout?.applied === true;
+      });
+      const spec = structuredClone(world.cluster.find("Deployment", "churn")?.["spec"]) as Spec;
+      spec.template.spec.containers = (former as Spec).template.spec.containers;
+      world.cluster.takeOver("Deployment", "churn", { spec });
+      await world.run();
+      expect(world.endings()[1]).toMatchObject({ phase: "RollbackFailed", cause: { code: "foreign-change" } });
+      expect(world.target()).toMatchObject({ hold: {}, stable: { model: { version: "1" } } });
+    },
+  );
+
   it("does not take a late wish for a version that failed, but takes a new one", async () => {
     const world = createWorld({ fates: { "2": "crash" } });
     await world.deploy("1");
@@ -224,3 +244,7 @@ describe("a target", () => {
     expect(world.cluster.objects().map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual(before);
   });
 });
+
+interface Spec {
+  template: { spec: { containers: unknown } };
+}

@@ -1,7 +1,8 @@
 import type { Violation } from "./check/verdict.ts";
-import { type Builds, playHistory } from "./history.ts";
+import { playHistory } from "./history.ts";
 import type { CallFault } from "./kernel/faults.ts";
 import { drawPlan, type Plan, type VersionFate } from "./plan.ts";
+import type { Builds } from "./world/app.ts";
 
 /** What happens at one call of a story: the process dies, freezes until after the ending, or hears something else. */
 const KINDS: readonly CallFault[] = [

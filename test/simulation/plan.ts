@@ -177,7 +177,7 @@ function drawBusMood(chance: Chance): BusMood {
 /** Troubles of the world, each with how often it is drawn and how long it lasts. */
 const TROUBLES: readonly { kind: WorldFault; weight: number; lasts: readonly [number, number] }[] = [
   { kind: "registry-down", weight: 0.06, lasts: [MINUTE, 20 * MINUTE] },
-  { kind: "registry-down-for-a-day", weight: 0.012, lasts: [20 * HOUR, 26 * HOUR] },
+  { kind: "registry-down-for-a-day", weight: 0.02, lasts: [20 * HOUR, 26 * HOUR] },
   { kind: "builder-down", weight: 0.07, lasts: [MINUTE, 15 * MINUTE] },
   { kind: "notifier-down", weight: 0.06, lasts: [MINUTE, 3 * HOUR] },
   { kind: "belay-down", weight: 0.06, lasts: [MINUTE, 5 * HOUR] },
@@ -194,6 +194,7 @@ const TROUBLES: readonly { kind: WorldFault; weight: number; lasts: readonly [nu
   { kind: "policy-changed", weight: 0.06, lasts: [0, 0] },
   { kind: "person-stops", weight: 0.04, lasts: [0, 0] },
   { kind: "person-holds", weight: 0.03, lasts: [MINUTE, 30 * MINUTE] },
+  { kind: "dead-letters-replayed", weight: 0.3, lasts: [0, 0] },
 ];
 
 function drawTroubles(chance: Chance, within: number): readonly Trouble[] {

@@ -1,6 +1,7 @@
-import { type Builds, type HistoryResult, playHistory } from "./history.ts";
+import { type HistoryResult, playHistory } from "./history.ts";
 import type { Injected } from "./kernel/faults.ts";
 import type { Plan } from "./plan.ts";
+import type { Builds } from "./world/app.ts";
 
 /** A history that breaks the same promise with as few faults as can be. */
 export interface Shrunk {

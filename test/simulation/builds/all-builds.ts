@@ -1,4 +1,4 @@
-import type { Builds } from "../history.ts";
+import type { Builds } from "../world/app.ts";
 import { BELAY_ENTRIES, type BelayModules } from "../world/app.ts";
 import { loadBuild } from "./load-build.ts";
 import { NEXT } from "./next-schema.ts";

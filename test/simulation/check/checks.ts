@@ -53,12 +53,18 @@ export interface Evidence extends Watched {
   imagesLost: Set<string>;
   /** Deployments whose messages a person's command owed that died: the sweep sends them. */
   cut: Set<string>;
+  /** Steps that have gone on past their deadline once. */
+  overdue: Set<string>;
   /** Policies by id. */
   policyById: Map<string, TargetPolicy>;
   /** Ids of notifications by ending and notifier. */
   told: Map<string, readonly string[]>;
+  /** Whether everything that will be asked for has been. */
+  complete: boolean;
   fail: (invariant: string, what: string) => void;
 }
+
+export type Checks = ReturnType<typeof createChecks>;
 
 /** Checks what always holds after everything that happens, and judges the rest. */
 export function createChecks(watched: Watched) {
@@ -79,6 +85,8 @@ export function createChecks(watched: Watched) {
     named: new Set(),
     imagesLost: new Set(),
     cut: new Set(),
+    overdue: new Set(),
+    complete: false,
     policyById: new Map(),
     fail: (invariant, what) => {
       say(`VIOLATION ${invariant}: ${what}`);
@@ -128,6 +136,10 @@ export function createChecks(watched: Watched) {
       if (text.includes(WEBHOOK_SECRET)) fail("I11", `the log event ${event} holds a secret`);
       say(`   ${event} ${text.slice(0, 240)}`);
     },
+    /** From here on nothing new is asked for: whatever is replayed is a repeat. */
+    nothingMoreIsAsked: () => {
+      evidence.complete = true;
+    },
     /** Whether nothing is left to happen but timers. */
     atRest: (busy: boolean) => !busy && isSettled(evidence),
     judgeEnd: (busy: boolean) => {
@@ -152,6 +164,8 @@ function apply(evidence: Evidence, transaction: Transaction): void {
   records.set(target, known);
   for (const { before, after } of deployments) {
     say(`   saved ${deploymentId(after)}/${after.sequence}: ${describe(after)}`);
+    if (evidence.complete && before === undefined)
+      evidence.fail("I7", `${deploymentId(after)} was made by a replay, and nobody has asked for anything`);
     checkRecord(evidence, transaction, before, after);
     const { taskRun, sourcePath } = after.work.build ?? {};
     if (taskRun !== undefined) evidence.named.add(`${taskRun}|${sourcePath}`);

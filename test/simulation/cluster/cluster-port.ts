@@ -1,5 +1,6 @@
 import { collectionPath, KINDS, PRUNED_KINDS } from "../../../shared/adapters/kubernetes/kinds.ts";
 import { PermanentError } from "../../../shared/domain/errors.ts";
+import { readPodTemplate } from "../../../shared/domain/pod-template.ts";
 import { type KubernetesObject, LABELS } from "../../../shared/domain/release.ts";
 import type { WorkloadStatus } from "../../../shared/domain/rollout-status.ts";
 import type { Cluster, ObservedObject, OwnedObject } from "../../../shared/ports/cluster.ts";
@@ -147,6 +148,7 @@ function toWorkloadStatus({
     replicas: status.replicas,
     updatedReplicas: status.updatedReplicas,
     availableReplicas: status.availableReplicas,
+    template: readPodTemplate(stored.live["spec"]),
     ...(progress === undefined ? {} : { progressing: { reason: progress.reason, message: progress.message } }),
   };
 }

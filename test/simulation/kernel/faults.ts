@@ -54,6 +54,7 @@ export const WORLD_FAULTS = [
   "policy-changed",
   "person-stops",
   "person-holds",
+  "dead-letters-replayed",
 ] as const;
 export type WorldFault = (typeof WORLD_FAULTS)[number];
 

@@ -5,6 +5,7 @@ import { TransientError } from "../../../shared/domain/errors.ts";
 import type { NotifierName, Retention, TargetPolicy } from "../../../shared/domain/policy.ts";
 import type { Clock } from "../../../shared/ports/clock.ts";
 import type { ClusterAccess } from "../../../shared/ports/cluster.ts";
+import type { DeadLetterReference, DeadLetters } from "../../../shared/ports/dead-letters.ts";
 import type { MessageBus } from "../../../shared/ports/message-bus.ts";
 import type { ModelRegistry } from "../../../shared/ports/model-registry.ts";
 import type { Notification } from "../../../shared/ports/notifier.ts";
@@ -29,6 +30,14 @@ export interface BelayModules {
   webhookFunction: typeof import("../../../functions/mlflow-webhook.ts");
   queueFunction: typeof import("../../../functions/queues.ts");
   timerFunction: typeof import("../../../functions/timers.ts");
+  deadLetterFunction: typeof import("../../../functions/dead-letters.ts");
+  office: typeof import("../../../shared/steps/dead-letter-office.ts");
+}
+
+/** The builds that take turns in a history. */
+export interface Builds {
+  present: BelayModules;
+  next: BelayModules;
 }
 
 export const BELAY_ENTRIES: Entries<BelayModules> = {
@@ -40,12 +49,15 @@ export const BELAY_ENTRIES: Entries<BelayModules> = {
   webhookFunction: "functions/mlflow-webhook.ts",
   queueFunction: "functions/queues.ts",
   timerFunction: "functions/timers.ts",
+  deadLetterFunction: "functions/dead-letters.ts",
+  office: "shared/steps/dead-letter-office.ts",
 };
 
 /** The outside, the same for all workers. */
 export interface Outside {
   table: SimulatedTable;
   bus: MessageBus;
+  deadLetters: DeadLetters;
   registry: ModelRegistry;
   builds: SimulatedBuilds;
   open: (namespace: string) => ClusterAccess;
@@ -65,12 +77,17 @@ export interface WebhookAnswer {
   accepted: boolean;
 }
 
+/** What a person sends to have set-aside messages replayed. */
+export type ReplayBody = { by: string } & ({ all: true } | DeadLetterReference);
+
 /** The functions of one worker process. */
 export interface BelayApp {
   message(queue: string, body: unknown, id: string): Promise<void>;
   tick(timer: TimerName): Promise<void>;
   webhook(delivery: Delivery): Promise<WebhookAnswer>;
   command(target: string, command: Command): Promise<CommandResult | undefined>;
+  /** Asks for a replay by HTTP; the status. */
+  replay(asked: ReplayBody): Promise<number>;
 }
 
 const unanswered = (what: string): CallErrors => ({
@@ -117,17 +134,24 @@ export function createBelayApp(modules: BelayModules, outside: Outside, call: Ca
     log,
     clock,
   };
-  return assemble(modules, dependencies, log);
+  return assemble(modules, dependencies, guard("dead-letters", outside.deadLetters), log);
 }
 
-function assemble(modules: BelayModules, dependencies: PipelineDependencies, log: Log): BelayApp {
+function assemble(
+  modules: BelayModules,
+  dependencies: PipelineDependencies,
+  deadLetters: DeadLetters,
+  log: Log,
+): BelayApp {
   const { policies, clock, store, bus } = dependencies;
   const consumers = modules.consumers.createConsumers(dependencies);
   const timers = modules.timers.createTimers(dependencies);
   const readPolicy = modules.consumers.createPolicyReader(dependencies);
   const give = modules.command.createGiveCommand({ ...dependencies, readPolicy });
+  const openReads = async () => dependencies;
+  const office = modules.office.createDeadLetterOffice({ deadLetters, bus, clock, log, openReads });
   const assembled = modules.composition.assembleApp(configurationOf(policies), {
-    ...FOUNDATION,
+    deadLetters: async () => deadLetters,
     bus: async () => bus,
     store: async () => store,
     pipeline: async () => dependencies,
@@ -138,7 +162,9 @@ function assemble(modules: BelayModules, dependencies: PipelineDependencies, log
     ...assembled,
     consume: (queue: QueueName, body: unknown, id: string) => consumers[queue](body, id),
     tick: (timer: TimerName) => timers[timer](),
+    deadLetterOffice: async () => office,
   };
+  const replay = modules.deadLetterFunction.createDeadLetterReplay(app);
   const webhook = modules.webhookFunction.createMlflowWebhook(app);
   const queues = new Map(
     Object.keys(consumers).map((queue) => [queue, modules.queueFunction.createQueueFunction(app, queue as QueueName)]),
@@ -151,6 +177,7 @@ function assemble(modules: BelayModules, dependencies: PipelineDependencies, log
       return { status, accepted: (jsonBody as { accepted?: boolean } | undefined)?.accepted === true };
     },
     command: give,
+    replay: async (asked) => (await replay(replayRequestOf(asked), contextOf("replay"))).status ?? 200,
   };
 }
 
@@ -167,13 +194,6 @@ const PROBE_ERRORS: CallErrors = {
 };
 
 const TEMPLATE = { hash: "template", files: [{ path: "Dockerfile", content: Buffer.from("FROM scratch") }] };
-
-/** What a webhook and a message do not open. */
-const FOUNDATION = {
-  deadLetters: async (): Promise<never> => {
-    throw new Error("Dead letters are not opened here.");
-  },
-};
 
 function configurationOf(policies: readonly TargetPolicy[]): Configuration {
   const secrets = [{ reveal: () => WEBHOOK_SECRET }];
@@ -195,4 +215,11 @@ function requestOf({
   const get = (name: string) => headers[name] ?? (name === "content-length" ? String(bytes.byteLength) : null);
   const request = { method: "POST", headers: { get }, arrayBuffer: async () => bytes.buffer };
   return request as unknown as ReturnType<typeof requestOf>;
+}
+
+function replayRequestOf(
+  asked: ReplayBody,
+): Parameters<ReturnType<BelayModules["deadLetterFunction"]["createDeadLetterReplay"]>>[0] {
+  const request = { headers: { get: () => null }, query: { get: () => null }, text: async () => JSON.stringify(asked) };
+  return request as unknown as ReturnType<typeof replayRequestOf>;
 }

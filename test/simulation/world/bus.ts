@@ -20,6 +20,20 @@ export interface QueuedMessage {
   gone: boolean;
 }
 
+/** A message that lies where the bus or Belay set it aside. */
+export interface SetAside {
+  place: "dead-letter" | "poison";
+  queue: string;
+  sequenceNumber: string;
+  /** The bus's own dead letter; of what lies in `poison` there is none. */
+  message: QueuedMessage | undefined;
+  id: string;
+  body: string;
+  reason: string;
+  enqueuedAt: number;
+  deliveryCount: number;
+}
+
 /** How pessimistic the bus is in one history. */
 export interface BusMood {
   duplicates: number;
@@ -47,10 +61,15 @@ export interface SimulatedBus extends MessageBus {
   onSend(listener: (message: OutgoingMessage) => void): void;
   /** Messages that are neither gone nor set aside. */
   open(): readonly QueuedMessage[];
+  /** Everything that the bus has given up, and that Belay has set aside, so far. */
   deadLetters(): readonly QueuedMessage[];
   poisoned(): readonly { id: string; body: string }[];
   /** Ids the bus has taken so far, by queue. */
   took(queue: string, id: string): boolean;
+  /** What lies set aside now. */
+  setAside(): readonly SetAside[];
+  /** Takes one off its place; false: it is not there any more. */
+  takeOff(letter: SetAside): boolean;
   /** Puts a dead letter back into its queue as it was, as the Portal does. */
   resubmit(message: QueuedMessage): void;
 }
@@ -67,6 +86,8 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
   const poisoned: { id: string; body: string }[] = [];
   const listeners: ((message: OutgoingMessage) => void)[] = [];
   const gone: ((message: QueuedMessage) => void)[] = [];
+  const lying = new Set<SetAside>();
+  let numbers = 0;
   let take: (message: QueuedMessage) => boolean = () => false;
 
   const offer = (message: QueuedMessage, at: number): void => scheduler.at(at, () => hand(message));
@@ -76,6 +97,8 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
       message.gone = true;
       open.delete(message);
       dead.push(message);
+      const reason = "MaxDeliveryCountExceeded";
+      layAside({ ...message, place: "dead-letter", message, reason, deliveryCount: message.deliveries });
       return;
     }
     message.deliveries += 1;
@@ -88,6 +111,12 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
       return;
     }
     loseLock(message);
+  };
+  const layAside = (letter: Omit<SetAside, "sequenceNumber" | "enqueuedAt">): void => {
+    numbers += 1;
+    const { place, queue, message, id, body, reason, deliveryCount } = letter;
+    const enqueuedAt = scheduler.now();
+    lying.add({ place, queue, message, id, body, reason, deliveryCount, enqueuedAt, sequenceNumber: String(numbers) });
   };
   const isGivenUp = ({ id }: QueuedMessage) => chance.happens(mood.givenUp) && faults.allows("message-given-up", id);
   const loseLock = (message: QueuedMessage): void => {
@@ -122,7 +151,10 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
     for (const listener of listeners) listener(message);
     if (isDuplicate(message)) return;
     if (message.queue === "poison") {
-      poisoned.push({ id: message.id, body: JSON.stringify(message.body) });
+      const { queue, id } = message;
+      const body = JSON.stringify(message.body);
+      poisoned.push({ id, body });
+      layAside({ place: "poison", queue, message: undefined, id, body, reason: "", deliveryCount: 0 });
       return;
     }
     add(message);
@@ -153,6 +185,8 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
     deadLetters: () => dead,
     poisoned: () => poisoned,
     took: (queue, id) => seen.has(`${queue}|${id}`),
+    setAside: () => [...lying],
+    takeOff: (letter) => lying.delete(letter),
     resubmit: (message) => {
       const copy = { ...message, deliveries: 0, lock: undefined, gone: false };
       open.add(copy);
