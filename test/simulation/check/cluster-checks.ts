@@ -91,7 +91,10 @@ export function watchCluster(evidence: Evidence) {
 /** What a workload or a pod uses is never removed by Belay. */
 function checkRemoved({ cluster, fail, targets, plan }: Evidence, { namespace, kind, name }: Change): void {
   if (kind === "Deployment" || kind === "Service") return fail("I14", `${kind} ${name} was deleted`);
-  const workload = cluster.objects(namespace).find((object) => object.kind === "Deployment");
+  const objects = cluster.objects(namespace);
+  // It was made again since, and what refers to it now came after.
+  if (objects.some((object) => object.kind === kind && object.metadata.name === name)) return;
+  const workload = objects.find((object) => object.kind === "Deployment");
   if (JSON.stringify(workload?.["spec"] ?? {}).includes(`"${name}"`))
     fail("I14", `${kind} ${name} was deleted while the workload refers to it`);
   const policy = plan.policies.find((one) => one.namespace === namespace);
