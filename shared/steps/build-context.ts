@@ -2,15 +2,21 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
 import { pack as createPack, type Pack } from "tar-stream";
-import { PermanentError, TransientError } from "../domain/errors.ts";
-import { describeModel, type ModelVersion } from "../domain/model.ts";
+import { PermanentError } from "../domain/errors.ts";
+import type { ModelVersion } from "../domain/model.ts";
 import type { ModelArtifact, ModelRegistry } from "../ports/model-registry.ts";
 import type { SourceTemplate } from "../ports/source-template.ts";
+import { exactly } from "./artifact-bytes.ts";
+import { withPythonVersion } from "./python-version.ts";
 
 /** Above this many bytes of artifacts the build fetches them by itself instead of a visit carrying them. */
 export const CARRIED_BYTES = 256 * 1024 * 1024;
-/** Where the model lies in the context, and the lines of the Dockerfile that copy it. */
+/** Where the model lies in the context. */
 const MODEL_FOLDER = "model/";
+/** What is installed before the model is copied: small, and carried also where the rest is fetched. */
+const CARRIED_FILES = ["requirements.txt", "constraints.txt"];
+const CARRIED_FILE_BYTES = 1024 * 1024;
+/** The lines of the Dockerfile that copy the whole model. */
 const COPY_MODEL = /^COPY[ \t]+model\/?[ \t]+(\S+)[ \t\r]*$/gim;
 /** Weights hardly become smaller however long one tries. */
 const GZIP = { level: constants.Z_BEST_SPEED };
@@ -28,16 +34,23 @@ export function totalBytes(artifacts: readonly ModelArtifact[]): number {
 
 /**
  * The build context as a gzipped tar, streamed: at no time is more than one chunk of an artifact in memory.
- * Above 256 MiB the Dockerfile's `COPY model/ …` becomes one `ADD` per file, which the builder fetches.
+ * The Dockerfile's `ARG PYTHON_VERSION=…` becomes the model's own. Above 256 MiB its `COPY model/ …` becomes one `ADD`
+ * per file, which the builder fetches; the model's requirements.txt and constraints.txt are carried all the same.
  */
 export async function openContext(
   registry: ModelRegistry,
   parts: ContextParts,
   signal: AbortSignal,
 ): Promise<Readable> {
-  if (totalBytes(parts.artifacts) <= CARRIED_BYTES) return openTar(registry, parts, signal);
-  const files = await fetchingFiles(registry, parts);
-  return openTar(registry, { ...parts, template: { ...parts.template, files }, artifacts: [] }, signal);
+  const { artifacts } = parts;
+  const own = { ...parts, template: await withPythonVersion(registry, parts, signal) };
+  if (totalBytes(artifacts) <= CARRIED_BYTES) return openTar(registry, own, signal);
+  const template = { ...own.template, files: await fetchingFiles(registry, own) };
+  return openTar(registry, { ...own, template, artifacts: artifacts.filter(isCarried) }, signal);
+}
+
+function isCarried({ path, bytes }: ModelArtifact): boolean {
+  return CARRIED_FILES.includes(path) && bytes <= CARRIED_FILE_BYTES;
 }
 
 /**
@@ -105,26 +118,6 @@ async function writeEntries(
     await pipeline(opened, measured, entry as unknown as NodeJS.WritableStream, { signal });
   }
   tar.finalize();
-}
-
-/** Passes on as many bytes as were listed; a tar says beforehand how many will come. */
-async function* exactly(
-  { path, bytes }: ModelArtifact,
-  version: ModelVersion,
-  source: AsyncIterable<Buffer>,
-): AsyncGenerator<Buffer> {
-  const fail = (came: string) =>
-    new TransientError(
-      "bad-answer",
-      `The artifact ${path} of ${describeModel(version)} was listed with ${bytes} bytes, but ${came} came.`,
-    );
-  let passed = 0;
-  for await (const chunk of source) {
-    passed += chunk.byteLength;
-    if (passed > bytes) throw fail("more");
-    yield chunk;
-  }
-  if (passed < bytes) throw fail(`only ${passed}`);
 }
 
 async function fetchingFiles(registry: ModelRegistry, { template, version, artifacts }: ContextParts) {
