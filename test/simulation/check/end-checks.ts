@@ -85,9 +85,10 @@ function judgeFirst(
 
 /** Nobody else was here. */
 function judgeHold({ fail, plan }: Evidence, { name, hold }: Target): void {
+  // A way back has its time: a cluster that mostly does not answer uses it up, and no gap is granted for ever.
+  const outage = plan.focus?.system === "cluster" || plan.troubles.some(({ lastsMs }) => lastsMs > 20 * 3_600_000);
+  if (hold?.reason.code === "timed-out" && outage) return;
   // A stable release that flaps may be caught at it on the way back to it.
-  // No gap is granted for ever.
-  if (hold?.reason.code === "timed-out" && plan.troubles.some(({ lastsMs }) => lastsMs > 20 * 3_600_000)) return;
   if (hold?.reason.code === "unhealthy" && Object.values(plan.fates).some(({ pods }) => pods === "flapping")) return;
   if (hold !== undefined)
     fail("I5", `${name} is held, and nobody else has touched it: ${hold.reason.code} ${hold.reason.message}`);
