@@ -87,7 +87,7 @@ function judgeFirst(
 function judgeHold({ fail, plan }: Evidence, { name, hold }: Target): void {
   // A way back has its time: a cluster that mostly does not answer uses it up, and no gap is granted for ever.
   const outage = plan.focus?.system === "cluster" || plan.troubles.some(({ lastsMs }) => lastsMs > 20 * 3_600_000);
-  if (hold?.reason.code === "timed-out" && outage) return;
+  if (outage && ["timed-out", "unreachable"].includes(hold?.reason.code ?? "")) return;
   // A stable release that flaps may be caught at it on the way back to it.
   if (hold?.reason.code === "unhealthy" && Object.values(plan.fates).some(({ pods }) => pods === "flapping")) return;
   if (hold !== undefined)
