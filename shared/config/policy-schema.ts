@@ -56,7 +56,9 @@ const build = z.strictObject({
   template: folder
     .describe("Folder with the Dockerfile and the serving files. Default: infra/serving.")
     .exactOptional(),
-  baseImage: image.describe("What the Dockerfile's BASE_IMAGE argument is set to. Default: scratch.").exactOptional(),
+  baseImage: image
+    .describe("What the Dockerfile's BASE_IMAGE argument is set to; scratch leaves its own. Default: scratch.")
+    .exactOptional(),
   platform: oneOf(["linux/amd64", "linux/arm64"]).describe("Default: linux/amd64.").exactOptional(),
   timeout: duration("10s", "8h").describe("Default: 60m.").exactOptional(),
   maxContext: size("1KiB", "100GiB").describe("Largest model with its serving files. Default: 10GiB.").exactOptional(),

@@ -159,7 +159,8 @@ function requestOf({ build }: TargetPolicy, { repository, tag }: Names, { taskRu
     name: taskRun,
     sourcePath,
     images: [`${repository}:${tag}`],
-    arguments: { BASE_IMAGE: build.baseImage },
+    // `scratch` says that the Dockerfile names its own.
+    arguments: build.baseImage === "scratch" ? {} : { BASE_IMAGE: build.baseImage },
     platform: build.platform,
     timeoutSeconds: build.timeoutSeconds,
   };

@@ -1,0 +1,1 @@
+"""Serves one MLflow model over HTTP: /health, /ready, /predict, /metrics."""
