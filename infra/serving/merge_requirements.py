@@ -45,8 +45,8 @@ def read_model_lines(file: Path) -> list[str]:
             lines.append(f"-c {file.parent / constraints.group(1)}")
         elif OF_THE_MODEL.match(line):
             raise Unusable(
-                f'The model\'s requirements.txt says "{line}": a file of the model, but requirements are installed before '
-                "the model is copied. Log the model with packages of an index, or use a template of your own."
+                f'The model\'s requirements.txt says "{line}": a file of the model, but requirements are installed '
+                "before the model is copied. Log the model with packages of an index, or use a template of your own."
             )
         else:
             lines.append(line)

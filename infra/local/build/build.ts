@@ -22,7 +22,15 @@ export interface BuiltApp {
 }
 
 /** What is deployed beside the code; local.settings.json never is. */
-const COPIED = ["host.json", "delivery.yaml", "infra/kubernetes/**/*.yaml", "infra/queues.json", "infra/serving/**"];
+const COPIED = [
+  "host.json",
+  "delivery.yaml",
+  "infra/kubernetes/**/*.yaml",
+  "infra/queues.json",
+  "infra/serving/**",
+  // `**` leaves out what begins with a dot.
+  "infra/serving/.dockerignore",
+];
 
 /** The Functions worker gives the first; `debug` tries the second, which only dev dependencies bring, and goes on without. */
 const EXTERNAL = ["@azure/functions-core", "supports-color"];

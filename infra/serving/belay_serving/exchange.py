@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Awaitable, Callable
+from collections.abc import Awaitable
+from typing import Any, Callable
 
 from .refusal import Refusal
 
@@ -24,7 +25,9 @@ def header_of(scope: dict[str, Any], name: bytes) -> str | None:
 def check_json(scope: dict[str, Any]) -> None:
     """Raises Refusal unless the body is said to be JSON in UTF-8."""
     kind, *parameters = (header_of(scope, b"content-type") or "").lower().split(";")
-    charset = next((part.split("=", 1)[1].strip(' "') for part in parameters if part.strip().startswith("charset=")), "")
+    charset = next(
+        (part.split("=", 1)[1].strip(' "') for part in parameters if part.strip().startswith("charset=")), ""
+    )
     if kind.strip() != JSON or charset not in ("", "utf-8"):
         raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "The Content-Type must be application/json, in UTF-8.")
 

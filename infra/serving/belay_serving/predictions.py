@@ -36,10 +36,19 @@ def _to_lists(predictions: Any) -> Any:
 
 
 def _to_plain(value: Any) -> Any:
+    """For what json does not know itself: containers first, then single values."""
     if isinstance(value, numpy.ndarray):
         return numpy.datetime_as_string(value).tolist() if value.dtype.kind == "M" else value.tolist()
     if isinstance(value, (pandas.Series, pandas.DataFrame)):
         return _to_lists(value)
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    if hasattr(value, "toarray"):
+        return value.toarray()
+    return _to_scalar(value)
+
+
+def _to_scalar(value: Any) -> Any:
     if value is pandas.NaT or value is pandas.NA:
         return None
     if isinstance(value, numpy.datetime64):
@@ -52,8 +61,4 @@ def _to_plain(value: Any) -> Any:
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, Decimal):
         return float(value)
-    if hasattr(value, "model_dump"):
-        return value.model_dump()
-    if hasattr(value, "toarray"):
-        return value.toarray()
     raise TypeError(f"The model returned a {type(value).__name__}, which JSON cannot hold.")

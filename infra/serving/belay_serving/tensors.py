@@ -58,7 +58,9 @@ def _by_name(payload: Payload) -> dict[str, Any] | None:
         return None
     for at, row in enumerate(data):
         if not isinstance(row, dict) or row.keys() != data[0].keys():
-            raise bad_input(f"{payload.format}[{at}] must be an object with the same names as the first.", payload.format)
+            raise bad_input(
+                f"{payload.format}[{at}] must be an object with the same names as the first.", payload.format
+            )
     return {name: [row[name] for row in data] for name in data[0]}
 
 
