@@ -6,6 +6,7 @@ import { NAMESPACE, WORKLOAD } from "../demo/scene.ts";
 import { runSoak } from "../soak/run-soak.ts";
 import { type Stack, startStack } from "../stack/stack.ts";
 import { checkPeers } from "./check-peers.ts";
+import { INTERRUPTED, listenForInterruption } from "./interruption.ts";
 import { promoteCommands } from "./promote-commands.ts";
 
 const USAGE = `usage:
@@ -22,21 +23,18 @@ interface Peers {
   kubeconfigFile?: string;
 }
 
-/** What a shell expects of a program that was interrupted. */
-const INTERRUPTED = 130;
-
 /** `npm start`, `npm run demo`, `npm run bench` and `npm run soak`; ends with exit code 1 and one message when something refuses. */
 export async function main(parameters: readonly string[]): Promise<void> {
-  const interruption = new AbortController();
+  let interruption: AbortSignal | undefined;
   try {
     process.exitCode = await run(parameters, () => {
       // From here on: whatever has been started by then is stopped again.
-      for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => interruption.abort());
-      return interruption.signal;
+      interruption = listenForInterruption(process, Date.now, (ms, call) => setInterval(call, ms).unref());
+      return interruption;
     });
   } catch (error) {
     // A story that was broken off may still wait for its ending.
-    if (interruption.signal.aborted) process.exit(INTERRUPTED);
+    if (interruption?.aborted === true) process.exit(INTERRUPTED);
     console.error(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;
   }
