@@ -1,52 +1,60 @@
 import type { Violation } from "./check/verdict.ts";
 import { playHistory } from "./history.ts";
-import type { CallFault } from "./kernel/faults.ts";
+import type { PointFault } from "./kernel/faults.ts";
 import { drawPlan, type Plan, type VersionFate } from "./plan.ts";
 import type { Builds } from "./world/app.ts";
 
 /** What happens at one call of a story: the process dies, freezes until after the ending, or hears something else. */
-const KINDS: readonly CallFault[] = [
+const KINDS: readonly PointFault[] = [
   "crash-before",
   "crash-after",
   "ambiguous",
   "throttled",
+  "lock-lost",
   "freeze-before",
   "freeze-after",
 ];
 
 const GOOD: VersionFate = { pods: "good", build: "good" };
 
-/** Stories that are played with a fault at every call; versions are promoted one after the other, milliseconds after the start. */
-export const STORIES: Readonly<
-  Record<string, { fates: Readonly<Record<string, VersionFate>>; at: readonly number[] }>
-> = {
+interface Story {
+  fates: Readonly<Record<string, VersionFate>>;
+  /** When one version after the other is promoted, milliseconds after the start. */
+  at: readonly number[];
+  /** A queue whose first message the bus gives up, and somebody replays. */
+  replayed?: string;
+}
+
+/** Stories that are played with a fault at every call. */
+export const STORIES: Readonly<Record<string, Story>> = {
   happy: { fates: { "1": GOOD }, at: [1_000] },
   "build fails": { fates: { "1": { pods: "good", build: "broken" } }, at: [1_000] },
   "health fails": { fates: { "1": GOOD, "2": { pods: "unhealthy", build: "good" } }, at: [1_000, 120_000] },
   rollback: { fates: { "1": GOOD, "2": { pods: "crash", build: "good" } }, at: [1_000, 120_000] },
   superseded: { fates: { "1": GOOD, "2": GOOD }, at: [1_000, 4_000] },
+  "replayed dead letter": { fates: { "1": GOOD }, at: [1_000], replayed: "rollout" },
 };
 
 /** A point that broke a promise. */
 export interface BrokenPoint {
   story: string;
   /** The how manieth calls, and what happened there. */
-  faults: readonly { call: number; kind: CallFault }[];
+  faults: readonly { call: number; kind: PointFault }[];
   violation: Violation;
 }
 
 /** A story without any other fault. */
 function planOf(story: string): Plan {
-  const { fates = {}, at = [] } = STORIES[story] ?? {};
+  const { fates, at, replayed } = STORIES[story] as Story;
   const none = { duplicates: 0, delays: 0, longDelays: 0, forgets: 0, completionsLost: 0, locksLost: 0, givenUp: 0 };
   return {
     ...drawPlan(1),
     fates,
     doings: at.map((time, index) => ({ at: time, doing: { kind: "promote", version: String(index + 1) } })),
-    troubles: [],
+    troubles: replayed === undefined ? [] : [{ at: 60_000, kind: "dead-letters-replayed", lastsMs: 0 }],
     rates: {},
     focus: undefined,
-    bus: none,
+    bus: replayed === undefined ? none : { ...none, losesFirstOf: replayed },
     registry: { webhooksLost: 0, webhooksDuplicated: 0, webhooksLate: 0, stale: 0 },
     skews: [0],
     nextBuild: false,

@@ -76,6 +76,7 @@ export function createStaff(dependencies: StaffDependencies): Staff {
     work: (app: BelayApp) => Promise<unknown>,
     ended: (error: unknown) => void,
     lost: () => void,
+    unlocked?: () => void,
   ): boolean => {
     const worker = choose();
     const app = worker === undefined ? undefined : apps.get(worker);
@@ -97,6 +98,7 @@ export function createStaff(dependencies: StaffDependencies): Staff {
         count();
         lost();
       },
+      ...(unlocked === undefined ? {} : { unlocked }),
     });
     return true;
   };
@@ -107,6 +109,7 @@ export function createStaff(dependencies: StaffDependencies): Staff {
       (app) => app.message(message.queue, JSON.parse(message.body), message.id),
       (error) => (error === undefined ? bus.complete(message, lock) : bus.abandon(message, lock)),
       () => bus.orphan(message, lock),
+      () => bus.unlock(message, lock),
     );
   });
   const timer = (name: TimerName, everyMs: number): void => {

@@ -60,6 +60,9 @@ export type WorldFault = (typeof WORLD_FAULTS)[number];
 
 export type FaultKind = CallFault | WorldFault;
 
+/** What can go wrong at one call of a story that is played with it at every call. */
+export type PointFault = CallFault | "lock-lost";
+
 /** One fault that was drawn: where, and as the how manieth draw of the history. */
 export interface Injected {
   index: number;
@@ -73,7 +76,7 @@ export type Rates = Partial<Record<CallFault, number>>;
 /** Draws faults; some can be left out, to see whether a history fails without them. */
 export interface Faults {
   /** The fault of one call, if any. */
-  atCall(point: string): CallFault | undefined;
+  atCall(point: string): PointFault | undefined;
   /** Whether a fault of the world that was drawn may happen. */
   allows(kind: WorldFault, where: string): boolean;
   /** No faults from here on. */
@@ -89,7 +92,7 @@ export interface FaultsOptions {
   /** Draws that come to nothing. */
   without?: ReadonlySet<number>;
   /** In place of chance: the fault of the how manieth call, for exhaustive runs. */
-  planned?: (call: number, point: string) => CallFault | undefined;
+  planned?: (call: number, point: string) => PointFault | undefined;
 }
 
 export function createFaults({ chance, rates, focus, without = new Set(), planned }: FaultsOptions): Faults {

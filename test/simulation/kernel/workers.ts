@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../../../shared/ports/clock.ts";
-import type { CallFault, Faults } from "./faults.ts";
+import type { Faults, PointFault } from "./faults.ts";
 import type { Chance } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -14,6 +14,8 @@ export interface Task {
   frozenUntil: number;
   /** Told once when it freezes or dies. */
   readonly onLoss: () => void;
+  /** Told when what it holds is given to somebody else, while it goes on. */
+  readonly onUnlock: () => void;
   lost: boolean;
   readonly timeouts: { at: number; controller: AbortController }[];
 }
@@ -64,6 +66,8 @@ export interface TaskEvents {
   ended: (error: unknown) => void;
   /** It froze or died: whatever it holds runs out. */
   lost: () => void;
+  /** What it holds is given to somebody else, while it goes on. */
+  unlocked?: () => void;
 }
 
 const NEVER = new Promise<never>(() => {});
@@ -119,7 +123,7 @@ export function createWorkers(scheduler: Scheduler, chance: Chance, faults: Faul
 
   const perform = <T>(
     task: Task,
-    fault: CallFault | undefined,
+    fault: PointFault | undefined,
     effect: () => Promise<T>,
     errors: CallErrors,
     settle: { resolve: (value: T) => void; reject: (error: unknown) => void },
@@ -163,6 +167,9 @@ export function createWorkers(scheduler: Scheduler, chance: Chance, faults: Faul
           () => void effect().catch(() => undefined),
         );
         return refuse(errors.unanswered, scheduler.now() + PATIENCE_MS);
+      case "lock-lost":
+        task.onUnlock();
+        return answer(effect());
       case "replayed":
         return answer(effect().then(effect, effect));
       default:
@@ -187,10 +194,11 @@ export function createWorkers(scheduler: Scheduler, chance: Chance, faults: Faul
         return controller.signal;
       },
     }),
-    run: (worker, name, work, { ended, lost }) => {
+    run: (worker, name, work, { ended, lost, unlocked = () => undefined }) => {
       const timeouts: Task["timeouts"] = [];
       tasks += 1;
-      const task: Task = { id: tasks, name, worker, dead: false, frozenUntil: 0, onLoss: lost, lost: false, timeouts };
+      const alive = { dead: false, lost: false, frozenUntil: 0 };
+      const task: Task = { id: tasks, name, worker, ...alive, onLoss: lost, onUnlock: unlocked, timeouts };
       worker.tasks.add(task);
       const end = (error: unknown) => {
         worker.tasks.delete(task);

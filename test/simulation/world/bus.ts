@@ -44,6 +44,8 @@ export interface BusMood {
   locksLost: number;
   /** The host failed so often before the function was asked that the bus gave the message up. */
   givenUp: number;
+  /** The queue whose first message the bus gives up. */
+  losesFirstOf?: string;
 }
 
 /** Service Bus in virtual time: peek lock and its loss, duplicates, delay, dead letters, duplicate detection. */
@@ -54,6 +56,8 @@ export interface SimulatedBus extends MessageBus {
   complete(message: QueuedMessage, lock: object): void;
   /** The handler threw: the message comes again at once. */
   abandon(message: QueuedMessage, lock: object): void;
+  /** The lock is lost while the handler goes on: the message comes again at once. */
+  unlock(message: QueuedMessage, lock: object): void;
   /** Whoever had it is gone: its lock runs out. */
   orphan(message: QueuedMessage, lock: object): void;
   /** Told when a message is gone for good. */
@@ -118,7 +122,10 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
     const enqueuedAt = scheduler.now();
     lying.add({ place, queue, message, id, body, reason, deliveryCount, enqueuedAt, sequenceNumber: String(numbers) });
   };
-  const isGivenUp = ({ id }: QueuedMessage) => chance.happens(mood.givenUp) && faults.allows("message-given-up", id);
+  const isGivenUp = ({ queue, id }: QueuedMessage) => {
+    const first = queue === mood.losesFirstOf && dead.length === 0;
+    return (first || chance.happens(mood.givenUp)) && faults.allows("message-given-up", id);
+  };
   const loseLock = (message: QueuedMessage): void => {
     if (!chance.happens(mood.locksLost) || !faults.allows("lock-lost", message.id)) return;
     const { lock } = message;
@@ -178,6 +185,7 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
       for (const listener of gone) listener(message);
     },
     abandon: (message, lock) => release(message, lock, 0),
+    unlock: (message, lock) => release(message, lock, 0),
     orphan: (message, lock) => scheduler.at(scheduler.now() + LOCK_MS, () => release(message, lock, 0)),
     onGone: (listener) => void gone.push(listener),
     onSend: (listener) => void listeners.push(listener),
