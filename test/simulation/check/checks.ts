@@ -51,6 +51,10 @@ export interface Evidence extends Watched {
   named: Set<string>;
   /** Digests that somebody deleted. */
   imagesLost: Set<string>;
+  /** Errored visits by deployment and step. */
+  errors: Map<string, number>;
+  /** The save by which a deployment was turned back. */
+  turned: Map<string, number>;
   /** Deployments whose messages a person's command owed that died: the sweep sends them. */
   cut: Set<string>;
   /** Steps that have gone on past their deadline once. */
@@ -84,6 +88,8 @@ export function createChecks(watched: Watched) {
     lookedFor: new Map(),
     named: new Set(),
     imagesLost: new Set(),
+    errors: new Map(),
+    turned: new Map(),
     cut: new Set(),
     overdue: new Set(),
     complete: false,

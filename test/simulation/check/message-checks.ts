@@ -20,6 +20,8 @@ export function watchMessages(evidence: Evidence): void {
   const bodies = new Map<string, string>();
   const swept = new Map<string, number>();
   const taken = new Set<string>();
+  /** Promotions of which a copy may have been dropped. */
+  const dropped = new Set<string>();
   let sent = 0;
 
   bus.onSend(({ queue, id, body }) => {
@@ -30,13 +32,17 @@ export function watchMessages(evidence: Evidence): void {
     const key = `${queue}|${id}`;
     const before = bodies.get(key);
     // A copy that was sent before may be dropped: it has had its turn.
-    if (queue === "promotions" && before !== undefined) taken.add(id.replace(/\/retry-\d+$/, ""));
+    if (queue === "promotions" && before !== undefined) {
+      taken.add(id.replace(/\/retry-\d+$/, ""));
+      dropped.add((body as { id: string }).id);
+    }
+    if (queue === "poison") checkAside(evidence, id, body as Aside);
     // Of what is set aside the reason may differ from time to time.
     if (queue !== "poison" && before !== undefined && withoutBuild(before) !== withoutBuild(text))
       fail("I10", `two messages that say different things have the id ${id}`);
     bodies.set(key, text);
     // An SDK that sends the same again at once is another matter.
-    if (/\/sweep-\d+$/.test(id) && scheduler.now() - (swept.get(key) ?? scheduler.now()) > 60_000)
+    if (/\/sweep(?:-\d+)?$/.test(id) && scheduler.now() - (swept.get(key) ?? scheduler.now()) > 60_000)
       fail("I8", `the sweep has sent ${id} twice: the second may be dropped as a duplicate of the first`);
     if (!swept.has(key)) swept.set(key, scheduler.now());
     checkState(id, body as Partial<Named>);
@@ -45,7 +51,9 @@ export function watchMessages(evidence: Evidence): void {
   bus.onGone((message) => {
     const { target } = JSON.parse(message.body) as Partial<Named>;
     if (message.queue === "promotions" && isFirst(message.id)) checkTaken(evidence, message);
-    if (target !== undefined) for (const record of records.get(target)?.values() ?? []) checkOwed(evidence, record);
+    for (const [name, known] of records)
+      if (target === undefined || target === name)
+        for (const record of known.values()) checkOwed(evidence, record, dropped);
   });
 
   /** Copies of one promotion are one wish: whichever is done first has taken it. */
@@ -72,6 +80,20 @@ export function watchMessages(evidence: Evidence): void {
   }
 }
 
+/** What lies in `poison`. */
+interface Aside {
+  queue?: string;
+  reason?: string;
+  body?: Partial<{ notifier: string }>;
+}
+
+/** It says why, and only the notifier that is dead keeps somebody from being told. */
+function checkAside({ fail }: Evidence, id: string, { queue, reason = "", body }: Aside): void {
+  if (reason === "") fail("I8", `${id} was set aside without a reason`);
+  if (queue === "notify" && body?.notifier !== undefined && body.notifier !== "webhook")
+    fail("I10", `${id} was set aside, and nothing is wrong with ${body.notifier}`);
+}
+
 /** Whoever completes a promotion leaves its target with what the registry said since the message came, or later. */
 function checkTaken(evidence: Evidence, { body, handedAt, id }: QueuedMessage): void {
   const { targets, registry, fail, policies, written } = evidence;
@@ -91,40 +113,39 @@ function checkTaken(evidence: Evidence, { body, handedAt, id }: QueuedMessage): 
 }
 
 /** What a record is owed is in the bus, or with somebody who will send it, or was set aside. */
-function checkOwed(evidence: Evidence, record: Deployment): void {
+function checkOwed(evidence: Evidence, record: Deployment, dropped: ReadonlySet<string>): void {
   const { bus, fail, told, workers, cut } = evidence;
   const id = deploymentId(record);
   if (cut.has(id)) return;
-  const open = bus.open();
   const names = workers.underWay();
   if (names.some((name) => name.startsWith("timer") || name.startsWith("command") || name.includes(record.target)))
     return;
-  if (open.some(({ queue, body }) => queue === "promotions" || mayLeadTo(record, body))) return;
+  if (bus.open().some(({ queue, body }) => queue === "promotions" || mayLeadTo(evidence, record, body))) return;
   if (wasSetAside(evidence, record.target)) return;
   // A message whose next try finds that the registry has changed its word leaves what it wrote before to the sweep.
-  if (isLeftToSweep(evidence, record)) return;
+  if (isLeftToSweep(evidence, record, dropped)) return;
   if (!hasEnded(record)) return fail("I8", `${id}/${record.sequence} waits for a message that nobody has`);
   const untold = record.notify.filter((notifier) => !told.has(`${id}|${notifier}`));
   if (untold.length > 0) fail("I10", `nobody is about to tell ${untold.join(" and ")} of ${id}`);
 }
 
-/** A message for this save or the one before it, or for another record of the same target that may write to it. */
-function mayLeadTo(record: Deployment, body: string): boolean {
+/** A message for this save or the one before it, or for the one before the save of a record that remembers this one. */
+function mayLeadTo({ records }: Evidence, record: Deployment, body: string): boolean {
   const named = JSON.parse(body) as Partial<Named> & { notifier?: string; look?: string };
   if (named.target !== record.target || named.look !== undefined) return false;
   if (named.notifier !== undefined) return hasEnded(record) && named.generation === record.generation;
-  if (named.generation !== record.generation) return true;
-  return (named.sequence ?? 0) >= record.sequence - 1;
+  if (named.generation === record.generation) return (named.sequence ?? 0) >= record.sequence - 1;
+  const other = records.get(record.target)?.get(named.generation ?? -1);
+  return other?.linked?.includes(record.generation) === true && named.sequence === other.sequence - 1;
 }
 
-function isLeftToSweep({ targets, records, plan }: Evidence, record: Deployment): boolean {
+function isLeftToSweep({ targets, records }: Evidence, record: Deployment, dropped: ReadonlySet<string>): boolean {
   // Where one promotion is handed over twice, the copy for its second failure is dropped as that for its first.
-  const { duplicates, locksLost, completionsLost } = plan.bus;
-  if (record.sequence === 1 && duplicates + locksLost + completionsLost > 0) return true;
+  if (record.sequence === 1 && dropped.has(record.promotion.id)) return true;
   const newest = targets.get(record.target)?.wanted?.generation ?? -1;
-  if (!hasEnded(record)) return record.sequence === 1 && newest !== record.generation;
-  if (record.sequence === 1) return true;
-  return record.phase === "Superseded" && records.get(record.target)?.get(newest)?.createdAt !== record.endedAt;
+  if (record.sequence === 1) return newest !== record.generation;
+  if (!hasEnded(record) || record.phase !== "Superseded") return false;
+  return records.get(record.target)?.get(newest)?.createdAt !== record.endedAt;
 }
 
 function wasSetAside({ bus }: Evidence, target: string): boolean {

@@ -12,8 +12,9 @@ import { identityKey } from "../../../shared/domain/model.ts";
 import { PIPELINE } from "../../../shared/domain/pipeline.ts";
 import { ANNOTATIONS, LABELS } from "../../../shared/domain/release.ts";
 import { parseToken } from "../../../shared/domain/token.ts";
+import type { Visit } from "../../../shared/domain/visit.ts";
 import type { Evidence } from "./checks.ts";
-import type { Transaction } from "./records.ts";
+import { readRow, type Transaction } from "./records.ts";
 
 const MAX_EXTENSION_MS = 24 * 3_600_000;
 /** A message may come this much before its time, and a visit take this long. */
@@ -21,6 +22,14 @@ const EARLY_MS = 3_500;
 const LATE_MS = 10_000;
 /** So long without a visit is a gap, whatever its slack. */
 const GAP_MS = 300_000;
+/** Endings of kind failed that say nothing of the model and may be over. */
+const MAY_BE_MENDED: ReadonlySet<string> = new Set([
+  "held",
+  "pointer-moved",
+  "version-missing",
+  "version-not-ready",
+  "stable-lost",
+]);
 /** Foreign hands make what runs differ from what Belay did. */
 const FOREIGN = ["foreign-edit", "foreign-delete", "autoscaled"] as const;
 
@@ -33,12 +42,28 @@ export function checkRecord(
 ): void {
   const { fail } = evidence;
   const id = deploymentId(after);
-  if (!transaction.visits.some((row) => row.endsWith(`:${String(after.sequence).padStart(8, "0")}`)))
-    fail("I3", `${id}/${after.sequence} was saved without an entry in the history`);
+  const visit = visitThatLedTo(transaction, after);
+  if (visit === undefined) fail("I3", `${id}/${after.sequence} was saved without an entry in the history`);
+  else checkVisit(evidence, visit, after);
   if (before === undefined) checkAccepted(evidence, transaction, after);
   else checkSaved(evidence, before, after);
   if (after.phase === "Running") checkRunning(evidence, transaction, before, after);
   if (hasEnded(after)) checkEnded(evidence, transaction, before, after);
+}
+
+function visitThatLedTo({ visits }: Transaction, { generation, sequence }: Deployment): Visit | undefined {
+  return visits.find((visit) => visit.generation === generation && visit.sequence === sequence);
+}
+
+/** Errors are counted by step, and nothing goes on past its deadline by the table's clock. */
+function checkVisit({ fail, errors }: Evidence, { step, result, at }: Visit, after: Deployment): void {
+  const id = deploymentId(after);
+  const key = `${id}|${step}`;
+  if (result === "errored") errors.set(key, (errors.get(key) ?? 0) + 1);
+  if (after.phase !== "Running" || after.step !== step) return;
+  if ((errors.get(key) ?? 0) > PIPELINE[after.step].errorsBorne)
+    fail("I8", `${id} goes on with ${step} after ${errors.get(key)} errors`);
+  if (at >= after.deadline) fail("I8", `${id} goes on with ${step} ${at - after.deadline} ms after its deadline`);
 }
 
 function checkAccepted(evidence: Evidence, { target, record }: Transaction, after: Deployment): void {
@@ -51,6 +76,7 @@ function checkAccepted(evidence: Evidence, { target, record }: Transaction, afte
   if (after.generation < Math.floor(start / 1000) - 600)
     fail("I5", `${id} starts below the epoch second: a lost table would fall behind the cluster`);
   if (after.sequence !== 1) fail("I3", `${id} begins with save ${after.sequence}`);
+  checkFound(evidence, after);
   // The registry's word must have been heard after the target was what this transaction took it for.
   const since = written.get(target) ?? 0;
   const version = after.model.status === "MISSING" ? undefined : after.model.version;
@@ -70,6 +96,20 @@ function checkAccepted(evidence: Evidence, { target, record }: Transaction, afte
   const entry = targets.get(target)?.quarantine.find(({ model }) => identityKey(model) === identityKey(after.model));
   if (entry === undefined || after.promotion.wishedAt > entry.endedAt)
     fail("I6", `${id} was refused for quarantine although it was wished for after the version had failed`);
+}
+
+/** Whom the sweep finds, and who may be asked for again. */
+function checkFound({ fail, table, records }: Evidence, after: Deployment): void {
+  const id = deploymentId(after);
+  const hints = table.rows("open").map((row) => readRow<{ target: string; generation: number }>(row));
+  if (!hints.some((hint) => hint?.target === after.target && hint.generation === after.generation))
+    fail("I1", `${id} was accepted, and no sweep would find it`);
+  const { origin } = after.promotion;
+  const former = origin.kind === "retry" ? records.get(after.target)?.get(origin.of) : undefined;
+  if (former === undefined || !hasEnded(former) || former.phase === "Succeeded") return;
+  const { kind, code } = former.cause ?? former.problem;
+  if (kind === "failed" && !MAY_BE_MENDED.has(code))
+    fail("I1", `${id} was asked for again, and ${deploymentId(former)} had failed: ${code}`);
 }
 
 function checkSaved({ fail, scheduler, workers }: Evidence, before: Deployment, after: Deployment): void {
@@ -123,7 +163,9 @@ function checkStep(evidence: Evidence, target: string, before: Running, after: R
     return;
   }
   if (after.step === "rollout") checkBuilt(evidence, after);
+  if (after.step === "verify") checkRolledOut(evidence, target, after);
   if (after.step === "rollback") checkTurned(evidence, target, before, after);
+  if (after.step === "rollback") evidence.turned.set(id, after.sequence);
 }
 
 /** Going back is possible now: the stable image was locked, and then looked for. */
@@ -148,6 +190,15 @@ function checkBuilt({ fail, builds, imagesLost }: Evidence, after: Running): voi
     return fail("I4", `${deploymentId(after)} goes to the cluster without an image that was built`);
   if (imagesLost.has(digest) && !builds.images.has(digest))
     fail("I4", `${deploymentId(after)} goes to the cluster with an image that is not in the registry`);
+}
+
+/** No pod of the former release is left. */
+function checkRolledOut({ fail, cluster, plan, excuses }: Evidence, target: string, after: Running): void {
+  const policy = plan.policies.find((one) => one.target === target);
+  if (policy === undefined || (excuses.get(target)?.size ?? 0) > 0) return;
+  for (const image of cluster.running(policy.namespace))
+    if (image !== after.work.release?.image)
+      fail("I4", `${deploymentId(after)} is taken for rolled out, and ${image} still runs`);
 }
 
 /** A good version is turned back only for what can be explained. */
@@ -185,6 +236,8 @@ function checkEnded(evidence: Evidence, transaction: Transaction, before: Deploy
     case "RollbackFailed":
       if (transaction.record?.after.hold === undefined)
         fail("I5", `${id} could not be rolled back, and the target is not held`);
+      if (after.serving !== undefined)
+        fail("I10", `${id} could not be rolled back, and its ending says that ${after.serving.image} serves`);
       return;
     case "Failed":
       return;
@@ -238,7 +291,7 @@ function checkSucceeded(evidence: Evidence, { target }: Transaction, after: Ende
 }
 
 function checkRolledBack(evidence: Evidence, { target }: Transaction, after: Ended): void {
-  const { fail, targets, plan, excuses, cluster } = evidence;
+  const { fail, targets, plan, excuses, cluster, turned } = evidence;
   const id = deploymentId(after);
   const stable = targets.get(target)?.stable;
   const policy = plan.policies.find((one) => one.target === target);
@@ -250,7 +303,7 @@ function checkRolledBack(evidence: Evidence, { target }: Transaction, after: End
   for (const { kind, metadata } of cluster.objects(policy.namespace)) {
     if (!["Service", "Deployment"].includes(kind) || metadata.labels?.[LABELS.target] !== target) continue;
     const token = parseToken(metadata.annotations?.[ANNOTATIONS.token] ?? "");
-    if (token?.generation !== after.generation)
+    if (token?.generation !== after.generation || token.sequence < (turned.get(id) ?? 0))
       fail("I4", `${id} was rolled back, and ${kind} ${metadata.name} was left as it was`);
   }
 }

@@ -1,5 +1,6 @@
 import type { Deployment } from "../../../shared/domain/deployment.ts";
 import type { Target } from "../../../shared/domain/target.ts";
+import type { Visit } from "../../../shared/domain/visit.ts";
 import type { Row, RowChange } from "../world/table.ts";
 
 /** Rows are never changed in place. */
@@ -22,8 +23,8 @@ export interface Transaction {
   target: string;
   record?: { before: Target | undefined; after: Target };
   deployments: readonly { before: Deployment | undefined; after: Deployment }[];
-  /** Rows of the history that were written with it. */
-  visits: readonly string[];
+  /** Entries of the history that were written with it. */
+  visits: readonly Visit[];
 }
 
 /** The target and records that a transaction wrote; undefined: it wrote none. */
@@ -33,7 +34,10 @@ export function readTransaction(changes: readonly RowChange[]): Transaction | un
     if (!row.startsWith("deployment:") || after === undefined) return [];
     return [{ before: toDeployment(before), after: toDeployment(after) as Deployment }];
   });
-  const visits = changes.flatMap(({ row }) => (row.startsWith("visit:") ? [row] : []));
+  const visits = changes.flatMap(({ row, after }) => {
+    const visit = row.startsWith("visit:") ? readRow<Visit>(after) : undefined;
+    return visit === undefined ? [] : [visit];
+  });
   const own = changes.find(({ row }) => row === "target");
   if (own?.after === undefined) return deployments.length === 0 ? undefined : { target, deployments, visits };
   const record = { before: readRow<Target>(own.before), after: readRow<Target>(own.after) as Target };

@@ -33,6 +33,8 @@ export interface SimulatedCluster extends Meddling, Omit<Observations, "count"> 
   nextAt(): number | undefined;
   /** Images of the pods that a Service's traffic goes to now, with how many they are. */
   serving(namespace: string, service: string): ReadonlyMap<string, number>;
+  /** Images of the pods of a namespace that are not terminating. */
+  running(namespace: string): ReadonlySet<string>;
   /** Names of the ConfigMaps that pods of a namespace use, also those that terminate. */
   configurationInUse(namespace: string): ReadonlySet<string>;
   /** Ready pods of a workload that are not terminating, of any template. */
@@ -80,6 +82,11 @@ export function createSimulatedCluster({ now, behaviour, random }: SimulatedClus
       for (const { template } of endpoints(service.live, pods.in(namespace)))
         counts.set(template.image, (counts.get(template.image) ?? 0) + 1);
       return counts;
+    },
+    running: (namespace) => {
+      play();
+      const there = [...pods.in(namespace).values()].filter(({ terminating }) => !terminating);
+      return new Set(there.map(({ template }) => template.image));
     },
     configurationInUse: (namespace) =>
       new Set(

@@ -10,6 +10,7 @@ const VISIT = "shared/steps/accept-promotion.ts";
 export const ACCEPTING: readonly Defect[] = [
   defect(
     "runs-is-wanted",
+    "wanted-is-a-repeat",
     "A wish for what runs counts as a repeat, although something else is wanted by now.",
     patch(
       ACCEPT,
@@ -19,6 +20,7 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "registry-before-target",
+    "both-reads",
     "The registry is read before the target, so an older answer is committed over a newer one.",
     patch(READ_WISH, "  const found = await registry.resolve(promotion.model, promotion.pointer, signal);\n", ""),
     patch(
@@ -30,6 +32,7 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "registry-assumed",
+    "I1",
     "A registry that cannot be read counts as one whose pointer points nowhere.",
     patch(
       READ_WISH,
@@ -39,21 +42,25 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "accept-conflict-is-success",
+    "both-reads",
     "A lost race of an accepted promotion counts as saved, and it is never accepted.",
     patch(VISIT, '  if (saved === "conflict") return false;\n', ""),
   ),
   defect(
     "accepted-not-repeated",
+    "repeat-sends-owed",
     "What an accepted promotion owes is not sent again when its message comes again.",
     patch(VISIT, "  await sendOwed({ store, bus }, deployment);\n", ""),
   ),
   defect(
     "generation-from-zero",
+    "epoch-generations",
     "Generations count from zero after a lost table, and fall behind the tokens on the cluster.",
     patch(ACCEPT, "return Math.max(generation + 1, Math.floor(now / 1000));", "return generation + 1;"),
   ),
   defect(
     "refusal-not-wanted",
+    "refusal-moves-wanted",
     "A refused promotion leaves what is wanted as it was, so that the reconciler asks for ever.",
     patch(
       ACCEPT,
@@ -65,6 +72,7 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "superseded-while-changing",
+    "I2",
     "A newer promotion takes the place of one that has changed the cluster, unless that is on its way back.",
     patch(
       ACCEPT,
@@ -74,6 +82,7 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "rollout-leaves-target",
+    "first-change-writes-target",
     "The save that enters rollout does not write the target, so that a newer one still takes its place.",
     patch(
       ADVANCE,
@@ -83,6 +92,7 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "oldest-waiting-kept",
+    "I6",
     "Of two that wait, the older one is kept.",
     patch(
       ACCEPT,
@@ -106,6 +116,7 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "superseded-not-linked",
+    "owed-by-all",
     "An accepted record forgets whom it replaced, so that after a crash nobody tells of the superseded one.",
     patch(
       ACCEPT,
@@ -115,6 +126,7 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "quarantine-ignored-at-start",
+    "refused-at-start",
     "The waiting one starts although its version has failed here since it was asked for.",
     patch(
       ADVANCE,
@@ -124,6 +136,7 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "hold-ignored-at-start",
+    "refused-at-start",
     "The waiting one starts although the target is held.",
     patch(
       ADVANCE,
@@ -134,6 +147,7 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "hold-ignored-at-accept",
+    "I6",
     "A held target takes new promotions.",
     patch(
       ACCEPT,
@@ -143,11 +157,13 @@ export const ACCEPTING: readonly Defect[] = [
   ),
   defect(
     "quarantine-never-lifted",
+    "I1",
     "A version that failed once is refused for ever, however often a person asks for it anew.",
     patch(ENDING, "entry === undefined || wishedAt > entry.endedAt", "entry === undefined"),
   ),
   defect(
     "identity-without-creation",
+    "I1",
     "A version of a model that was deleted and made anew counts as the former one.",
     patch(
       "shared/domain/model.ts",

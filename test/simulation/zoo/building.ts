@@ -6,6 +6,7 @@ const BUILD = "shared/steps/build.ts";
 export const BUILDING: readonly Defect[] = [
   defect(
     "image-by-tag",
+    "I4",
     "The workload names its image by tag, which may point to another image by the time of a rollback.",
     patch(BUILD, "{ key, repository }: Names,\n  digest", "{ key, repository, tag }: Names,\n  digest"),
     patch(
@@ -18,11 +19,13 @@ export const BUILDING: readonly Defect[] = [
   ),
   defect(
     "build-without-attempt",
+    "attempt-in-name",
     "Every attempt of a build has the same name, and a run that failed never runs again.",
     patch("shared/steps/build-attempts.ts", "return `belay-${key}-${attempt}`;", "return `belay-${key}`;"),
   ),
   defect(
     "build-asked-before-saved",
+    "I2",
     "The build is asked for before its source and name are saved, and after a crash with another source.",
     patch(BUILD, "  { key }: Names,\n  known: Versioned", "  names: Names,\n  known: Versioned"),
     patch(
@@ -36,6 +39,7 @@ export const BUILDING: readonly Defect[] = [
   ),
   defect(
     "second-source-kept",
+    "I2",
     "A worker that was second to upload a source goes on with its own.",
     patch(
       BUILD,
@@ -48,6 +52,7 @@ export const BUILDING: readonly Defect[] = [
   ),
   defect(
     "built-image-not-looked-for",
+    "I4",
     "A build that says it succeeded is believed, although its image is not in the registry.",
     patch(
       BUILD,
@@ -57,6 +62,7 @@ export const BUILDING: readonly Defect[] = [
   ),
   defect(
     "broken-build-tried-again",
+    "I2",
     "A broken Dockerfile is built again under the next attempt, as if the builder were at fault.",
     patch(
       BUILD,

@@ -16,6 +16,7 @@ const PUT_BACK =
 export const CLUSTER: readonly Defect[] = [
   defect(
     "workload-fenced-only",
+    "token-on-all",
     "Only the workload's token is checked; the Service is changed whatever it carries.",
     patch(
       APPLY,
@@ -25,6 +26,7 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "tokens-without-sequence",
+    "frozen-rollout",
     "Tokens are compared by generation alone, so that a frozen rollout changes what its own rollback put back.",
     patch(
       "shared/domain/token.ts",
@@ -34,6 +36,7 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "newer-token-ignored",
+    "I5",
     "A newer token holds nobody off.",
     patch(
       FENCE,
@@ -43,21 +46,25 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "formerly-not-checked",
+    "I5",
     "Any older token is let through, whoever wrote it.",
     patch(FENCE, 'return expected ? "open" : "foreign";', 'return "open";'),
   ),
   defect(
     "unstamped-is-ours",
+    "I5",
     "An object without a token counts as Belay's own.",
     patch(FENCE, 'if (seen === undefined) return "foreign";', 'if (seen === undefined) return "open";'),
   ),
   defect(
     "create-only-skipped",
+    "create-only",
     "What was absent is applied without a resourceVersion, over whatever is there by now.",
     patch(ADAPTER, "? { resourceVersion: CREATE_ONLY }", "? {}"),
   ),
   defect(
     "absent-read-again",
+    "create-only",
     "What was absent is read again just before it is applied, and its token is not looked at.",
     patch(
       APPLY,
@@ -67,16 +74,19 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "conflict-forced",
+    "I5",
     "After a conflict the object is applied over what is there, without a look at its token.",
     patch(APPLY, "    if (seen !== undefined) checkFence(object, seen, change);\n", ""),
   ),
   defect(
     "fields-forced",
+    "never-forced",
     "Fields that belong to somebody else are taken by force.",
     patch(ADAPTER, "&fieldValidation=Strict", "&fieldValidation=Strict&force=true"),
   ),
   defect(
     "others-target-taken",
+    "I5",
     "An object of another target is changed when it has the same name.",
     patch(
       APPLY,
@@ -86,6 +96,7 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "begun-not-saved",
+    "I2",
     "The rollout changes the cluster in the visit that only announces it.",
     patch(
       ROLLOUT,
@@ -96,6 +107,7 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "pruned-before-ready",
+    "saved-before-retiring",
     "What the stable release alone has is removed as soon as the candidate is applied, while old pods use it.",
     patch(ROLLOUT, "import { describeRelease, type Release }", "import { describeRelease, objectKey, type Release }"),
     patch(
@@ -110,11 +122,13 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "release-without-replicas",
+    "replicas-handed-over",
     "A release leaves the replicas out, and a server that saw them before resets them to one.",
     patch("shared/domain/release.ts", "        replicas: policy.rollout.replicas,\n", ""),
   ),
   defect(
     "rollback-without-replicas",
+    "replicas-handed-over",
     "Going back leaves the replicas out.",
     patch(
       ROLLBACK,
@@ -128,6 +142,7 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "rollback-to-previous",
+    "stable-not-previous",
     "The way back leads to the release before, not to the stable one.",
     patch(
       ROLLBACK,
@@ -139,11 +154,13 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "rollback-of-workload-only",
+    "I4",
     "Going back applies the workload alone; the Service and the configuration stay the candidate's.",
     patch(ROLLBACK, "fixed: [...fixed, ...zeroed]", "fixed: [...fixed.filter(isWorkload), ...zeroed]"),
   ),
   defect(
     "rollback-not-verified",
+    "I4",
     "A way back has succeeded when its pods are there, before they are verified.",
     patch(
       ROLLBACK,
@@ -153,6 +170,7 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "stable-by-candidates-policy",
+    "I4",
     "The stable release is verified by the candidate's policy.",
     patch(
       ROLLBACK,
@@ -162,6 +180,7 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "candidates-configuration-removed",
+    "I14",
     "Going back removes the candidate's configuration at once, while its pods use it.",
     patch(
       ROLLBACK,
@@ -174,11 +193,13 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "first-failure-turned-round",
+    "I14",
     "What the policy says of a first release that failed is read the wrong way round.",
     patch(ROLLBACK, 'policy.firstFailure === "keep" ||', 'policy.firstFailure !== "keep" ||'),
   ),
   defect(
     "looked-then-locked",
+    "locked-then-looked",
     "The stable image is looked for and then locked; whoever deletes it in between is not noticed.",
     patch(
       "shared/steps/lock-image.ts",
@@ -190,6 +211,7 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "stable-not-locked",
+    "locked-then-looked",
     "The stable image is looked for before the rollout, and never locked.",
     patch(
       "shared/steps/lock-image.ts",
@@ -199,11 +221,13 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "observed-generation-ignored",
+    "I4",
     "The status of the former change counts as that of this one.",
     patch(STATUS, "workload.generation > workload.observedGeneration", "workload.observedGeneration === 0"),
   ),
   defect(
     "old-pods-ignored",
+    "I14",
     "A rollout is done while pods of the former release still serve.",
     patch(
       STATUS,
@@ -214,6 +238,7 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "health-by-one-success",
+    "I4",
     "One success in a row is enough.",
     patch(
       VERIFICATION,
@@ -223,12 +248,14 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "unmeasured-predictions-count",
+    "I4",
     "Predictions that could not be made count as right.",
     patch(VERIFICATION, '  if (measurements.some(({ phase }) => phase === "Error")) return "Error";\n', ""),
     patch(VERIFICATION, 'return measurements.length === 0 ? "Inconclusive" : "Successful";', 'return "Successful";'),
   ),
   defect(
     "prune-takes-stable",
+    "I14",
     "What the stable release is made of is removed as left over.",
     patch(
       PRUNE,
@@ -238,12 +265,14 @@ export const CLUSTER: readonly Defect[] = [
   ),
   defect(
     "prune-under-way",
+    "I14",
     "What a deployment under way has just created is removed as left over.",
     patch(PRUNE, "[...ids, ...(candidate === undefined ? [] : [candidate])].map(", "ids.map("),
     patch(PRUNE, "return token !== undefined && token.generation <= generation;", "return token !== undefined;"),
   ),
   defect(
     "prune-unstamped",
+    "I14",
     "What others put under the target's label is removed as left over.",
     patch(
       PRUNE,

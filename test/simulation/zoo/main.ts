@@ -1,53 +1,120 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { BEYOND } from "./beyond.ts";
 import { DEFECTS } from "./defects.ts";
+import type { Answer, Asked } from "./hunt.worker.ts";
+import type { Place } from "./play.ts";
+import { PROMISES } from "./promises.ts";
 
-interface Found {
-  name: string;
-  seed?: number;
-  violation?: { invariant: string; what: string };
-}
+const USAGE = `usage: npm run simulate:zoo                                   every defect where it was seen last
+       npm run simulate:zoo -- --seeds N [--only NAME] [--record]   hunts afresh; --record keeps where each was seen`;
 
-const USAGE = "usage: npm run simulate:zoo -- [--seeds N] [--only NAME]";
+/** Where each defect was seen last. */
+const FOUND = new URL("found.json", import.meta.url);
+/** Seeds that a defect is hunted for which no longer shows where it was seen last. */
+const SEEDS_AGAIN = 200;
+const FEWEST = 50;
 
-/** Hunts every planted defect that the simulator can reach, and prints the table of seeds it took. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { seeds: { type: "string", default: "2000" }, only: { type: "string" } },
+    options: {
+      seeds: { type: "string" },
+      only: { type: "string" },
+      record: { type: "boolean", default: false },
+      workers: { type: "string", default: String(availableParallelism()) },
+    },
   });
-  if (!/^\d{1,9}$/.test(values.seeds)) throw new Error(USAGE);
+  const [seeds, workers] = [values.seeds ?? String(SEEDS_AGAIN), values.workers];
+  if (!/^\d{1,9}$/.test(seeds) || !/^[1-9]\d?$/.test(workers)) throw new Error(USAGE);
+  const { only } = values;
   const names = DEFECTS.map(({ name }) => name).filter((name) =>
-    values.only === undefined ? !Object.hasOwn(BEYOND, name) : name === values.only,
+    only === undefined ? !Object.hasOwn(BEYOND, name) : name === only,
   );
-  const found = await hunt(names, Number(values.seeds));
-  for (const { name, seed, violation } of found.toSorted((a, b) => (a.seed ?? 1e9) - (b.seed ?? 1e9)))
-    print(
-      `${seed === undefined ? "NOT FOUND" : String(seed).padStart(9)}  ${name}  ${violation?.invariant ?? ""} ${violation?.what ?? ""}`,
-    );
-  const missed = found.filter(({ seed }) => seed === undefined).length;
-  print(
-    `${found.length - missed} of ${found.length} defects found; ${Object.keys(BEYOND).length} others are beyond the simulator's ports`,
-  );
-  if (missed > 0) process.exitCode = 1;
+  if (names.length === 0) throw new Error(`There is no defect ${only}.\n${USAGE}`);
+  const known = values.seeds === undefined ? readFound() : {};
+  const asked = names.map((name): Asked => {
+    const place = known[name];
+    return { name, seeds: Number(seeds), ...(place === undefined ? {} : { known: place }) };
+  });
+  const answers = await huntAll(asked, Number(workers));
+  report(answers);
+  if (values.record) record(answers);
+  const found = answers.filter((answer) => answer.found !== undefined).length;
+  if (found < answers.length || (only === undefined && found < FEWEST)) process.exitCode = 1;
 }
 
-async function hunt(names: readonly string[], seeds: number): Promise<readonly Found[]> {
-  const found: Found[] = [];
-  const count = Math.min(names.length, availableParallelism());
-  await Promise.all(
-    Array.from({ length: count }, (_, index) => {
-      const workerData = { names: names.filter((_name, at) => at % count === index), seeds };
-      const thread = new Worker(new URL("hunt.worker.ts", import.meta.url), { workerData });
-      return new Promise<void>((resolve, reject) => {
-        thread.on("message", (report: Found) => void found.push(report));
-        thread.once("error", reject);
-        thread.once("exit", () => resolve());
+function readFound(): Readonly<Record<string, Place>> {
+  return JSON.parse(readFileSync(FOUND, "utf8"));
+}
+
+function record(answers: readonly Answer[]): void {
+  const places = answers.flatMap(({ name, found }) => (found === undefined ? [] : [[name, found.place] as const]));
+  const sorted = places.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  writeFileSync(FOUND, `${JSON.stringify(Object.fromEntries(sorted), undefined, 2)}\n`);
+}
+
+/** Every thread takes the next defect when it has done with one. */
+async function huntAll(asked: readonly Asked[], workers: number): Promise<readonly Answer[]> {
+  const left = [...asked];
+  const answers: Answer[] = [];
+  const threads: Worker[] = [];
+  const work = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const thread = new Worker(new URL("hunt.worker.ts", import.meta.url), { workerData: undefined });
+      threads.push(thread);
+      thread.on("message", (answer: Answer | undefined) => {
+        if (answer !== undefined) answers.push(answer);
+        const next = left.shift();
+        if (next === undefined) thread.terminate().then(() => resolve(), reject);
+        else thread.postMessage(next);
       });
-    }),
+      thread.once("error", reject);
+    });
+  const count = Math.min(workers, asked.length);
+  await Promise.all(Array.from({ length: count }, work)).finally(() =>
+    Promise.all(threads.map((thread) => thread.terminate())),
   );
-  return found;
+  return answers;
+}
+
+function report(answers: readonly Answer[]): void {
+  const rows = answers.map(({ name, found, stale }) => {
+    const { stands } = DEFECTS.find((one) => one.name === name) ?? { stands: "" };
+    const { kind, text } = PROMISES.get(stands) ?? { kind: "", text: "" };
+    const { place } = found ?? {};
+    return {
+      ...{ name, stale, stands: `${kind === "invariant" ? stands : kind} ${text}`, seed: seedOf(place) },
+      ...{ where: place === undefined ? "NOT FOUND" : describe(place), invariant: found?.violation.invariant ?? "" },
+      what: found?.violation.what ?? "",
+    };
+  });
+  const ordered = rows.toSorted((a, b) => a.seed - b.seed || (a.name < b.name ? -1 : 1));
+  for (const { where, invariant, name, stands, what, stale } of ordered) {
+    print(`${where.padStart(9)}  ${invariant.padEnd(3)}  ${name.padEnd(32)}  ${stands}`);
+    if (stale) print(`${" ".repeat(16)}no longer where it was seen last: run with --record`);
+    if (answers.length <= 3) print(`${" ".repeat(16)}${what}`);
+  }
+  const seeds = ordered.flatMap(({ seed, where }) => (where.startsWith("seed") ? [seed] : []));
+  const stories = ordered.filter(({ where }) => where.startsWith("story")).length;
+  const missed = ordered.filter(({ where }) => where === "NOT FOUND").length;
+  print(
+    `${rows.length - missed} of ${rows.length} defects found, ${seeds.length} by seeds ` +
+      `(half of them by seed ${seeds[Math.floor((seeds.length - 1) / 2)] ?? "none"}, all by ${seeds.at(-1) ?? "none"}), ` +
+      `${stories} by stories; ${Object.keys(BEYOND).length} others are beyond the simulator`,
+  );
+}
+
+function seedOf(place: Place | undefined): number {
+  if (place === undefined) return Number.POSITIVE_INFINITY;
+  return "seed" in place ? place.seed : 1e9;
+}
+
+function describe(place: Place): string {
+  if ("seed" in place) return `seed ${place.seed}`;
+  const { story, telling, faults } = place;
+  return [`story "${story}" ${telling + 1}`, ...faults.map(({ call, kind }) => `${kind} at call ${call}`)].join(", ");
 }
 
 function print(line: string): void {

@@ -12,12 +12,14 @@ const SEND_OWED =
 export const RUNNING: readonly Defect[] = [
   defect(
     "sequence-guard-skipped",
+    "sequence-guard",
     "A message of whatever save is visited as long as the deployment runs.",
     patch(GUARD, '  if (sequence === deployment.sequence - 1) return { kind: "owed" };\n', ""),
     patch(GUARD, "sequence !== deployment.sequence || hasEnded(deployment)", "hasEnded(deployment)"),
   ),
   defect(
     "owed-not-sent-again",
+    "I8",
     "A message that is one behind sends nothing, so that what a crash kept from being sent is lost.",
     patch(
       GUARD,
@@ -27,6 +29,7 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "ended-visited-again",
+    "I3",
     "An ended record keeps its step, and a message that comes again visits it.",
     patch(
       GUARD,
@@ -52,16 +55,19 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "early-visited",
+    "too-early",
     "A message that comes before its time is visited at once.",
     patch(GUARD, 'deployment.resumeAt - now > EARLY_MS ? "early" : "visit"', '"visit"'),
   ),
   defect(
     "early-under-same-id",
+    "too-early",
     "A message that came too early is scheduled again under its own id, and dropped as its duplicate.",
     patch(RUN_STEP, ".map((message) => ({ ...message, id: `${message.id}/${why}-${now}` }))", ""),
   ),
   defect(
     "message-before-state",
+    "I8",
     "The next message is sent before the record is saved.",
     patch(
       RUN_STEP,
@@ -76,6 +82,7 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "conflict-is-success",
+    "conflict-is-read-again",
     "A lost race of a visit counts as saved, and its messages are sent.",
     patch(
       RUN_STEP,
@@ -85,11 +92,13 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "history-not-written",
+    "I3",
     "Visits leave no entry in the history.",
     patch(RUN_STEP, "visits: [history, ...started.visits],", "visits: started.visits,"),
   ),
   defect(
     "fenced-is-foreign",
+    "I5",
     "A visit that a later one of Belay's own held off counts as somebody else's change.",
     patch(
       "shared/steps/run-handler.ts",
@@ -99,11 +108,13 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "only-own-owed",
+    "owed-by-all",
     "A transaction sends only what its first record is owed, not what the started and the superseded ones are.",
     patch("shared/steps/send-owed.ts", "[deployment, ...others].flatMap(owed)", "owed(deployment)"),
   ),
   defect(
     "started-not-linked",
+    "owed-by-all",
     "An ending forgets whom it started, so that after a crash nobody sends the started one's message.",
     patch(
       ADVANCE,
@@ -113,17 +124,20 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "links-lost-by-saving",
+    "owed-by-all",
     "The next save of a record forgets whom it replaced.",
     patch(ENDING, "createdAt, work, linked }", "createdAt, work }"),
     patch(ENDING, "    ...(linked === undefined ? {} : { linked }),\n", ""),
   ),
   defect(
     "waiting-left-by-ending",
+    "I1",
     "An ending does not start the one that waits for it.",
     patch(RUN_STEP, "advance(running, target.value, waiting?.value,", "advance(running, target.value, undefined,"),
   ),
   defect(
     "waiting-never-starts",
+    "none-without-owner",
     "An ending does not start the one that waits for it, and neither do its own looks.",
     patch(RUN_STEP, "advance(running, target.value, waiting?.value,", "advance(running, target.value, undefined,"),
     patch(
@@ -134,11 +148,13 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "gap-not-granted",
+    "gap-bounded",
     "Time in which nobody visited counts against the step.",
     patch(ADVANCE, "deadline: deployment.deadline + gap,", "deadline: deployment.deadline,"),
   ),
   defect(
     "gap-unbounded",
+    "gap-bounded",
     "Gaps extend a step's time without a bound.",
     patch(
       ADVANCE,
@@ -148,11 +164,13 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "errors-not-counted",
+    "I8",
     "Transient errors are never counted.",
     patch(ADVANCE, "const errors = transientErrors + 1;", "const errors = 1;"),
   ),
   defect(
     "poll-without-deadline",
+    "deadline",
     "A step that is not finished is looked at for ever.",
     patch(
       ADVANCE,
@@ -166,11 +184,13 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "deadline-ignored-by-errors",
+    "deadline",
     "A step whose time is over goes on as long as it bears errors.",
     patch(ADVANCE, ".errorsBorne || now >= deployment.deadline)", ".errorsBorne)"),
   ),
   defect(
     "look-after-deadline",
+    "deadline",
     "The look that finds the time run out comes as late as the outside asked for.",
     patch(
       ADVANCE,
@@ -180,6 +200,7 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "failed-is-errored",
+    "I8",
     "What failed is tried again for ever, as if Belay could not find out.",
     patch(
       ADVANCE,
@@ -189,11 +210,13 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "errored-is-failed",
+    "I6",
     "A version of which Belay could not find out is quarantined as if it were bad.",
     patch(ENDING, 'problem.kind === "failed" && !NOT_THE_MODEL', "!NOT_THE_MODEL"),
   ),
   defect(
     "stable-before-verified",
+    "I4",
     "A release becomes stable when its rollout is done, before it is verified.",
     patch(
       ADVANCE,
@@ -209,6 +232,7 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "changer-not-saved",
+    "I5",
     "The target does not remember whose tokens stand on the cluster.",
     patch(
       ADVANCE,
@@ -218,6 +242,7 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "stopped-after-change",
+    "I14",
     "A person's stop ends a deployment that has changed the cluster, and leaves the candidate there.",
     patch(
       ADVANCE,
@@ -227,6 +252,7 @@ export const RUNNING: readonly Defect[] = [
   ),
   defect(
     "no-hold-after-failed-rollback",
+    "I5",
     "A target whose way back failed takes the next promotion without a person's word.",
     patch(ENDING, '!hold && ended.phase !== "RollbackFailed" &&', "!hold &&"),
   ),

@@ -9,11 +9,13 @@ const SWEEP = "shared/domain/sweep.ts";
 export const STATE: readonly Defect[] = [
   defect(
     "target-without-etag",
+    "etag",
     "The target's row is written over whatever is there.",
     patch(STORE, "row(TARGET_ROW, record.value, record.etag)", 'row(TARGET_ROW, record.value, record.etag && "*")'),
   ),
   defect(
     "deployment-without-etag",
+    "etag",
     "A deployment's row is written over whatever is there.",
     patch(
       STORE,
@@ -23,6 +25,7 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "build-without-etag",
+    "etag",
     "A build's row is written over whatever is there.",
     patch(
       STORE,
@@ -32,6 +35,7 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "own-replay-is-error",
+    "conflict-is-read-again",
     "A write that was made before counts as an error of the table.",
     patch(
       "shared/adapters/tables/classify.ts",
@@ -41,6 +45,7 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "workers-clock",
+    "tables-clock",
     "Time is the worker's own, not the table's.",
     patch(
       STORE,
@@ -50,11 +55,13 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "newer-rows-read",
+    "I9",
     "Rows of a newer Belay are read and written as if they were this one's.",
     patch("shared/adapters/tables/rows.ts", "schema > SCHEMA)", "schema > SCHEMA + 1)"),
   ),
   defect(
     "completed-early",
+    "late-acknowledgement",
     "A message whose handler failed is completed, and nobody tries it again.",
     patch(
       CONSUME,
@@ -64,6 +71,7 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "copy-under-same-id",
+    "I8",
     "A scheduled copy has its original's id, and is dropped as its duplicate.",
     patch(
       CONSUME,
@@ -73,11 +81,13 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "copies-without-attempt",
+    "I8",
     "All scheduled copies of a message have one id, and the second is dropped.",
     patch(CONSUME, "}/retry-${attempt}`;", "}/retry-`;"),
   ),
   defect(
     "webhook-answered-early",
+    "late-acknowledgement",
     "A delivery is answered with 202 before the bus has its promotion.",
     patch(
       "shared/composition.ts",
@@ -88,6 +98,7 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "no-hint-for-sweep",
+    "sweep",
     "An accepted deployment is not among the open ones, so that no sweep finds it.",
     patch(
       "shared/steps/accept-promotion.ts",
@@ -97,11 +108,13 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "swept-id-reused",
+    "fresh-sweep-ids",
     "Every sweep sends under the same id, and the second is dropped as a duplicate of the first.",
     patch(SWEEP, "/sweep-${times}`;", "/sweep`;"),
   ),
   defect(
     "hint-removed-before-accept",
+    "sweep",
     "A sweep ends the hint of a deployment whose accept is still under way.",
     patch(
       SWEEP,
@@ -111,11 +124,13 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "waiting-not-swept",
+    "sweep",
     "A waiting deployment is left to the ending of the one before, also when that has ended.",
     patch(SWEEP, 'deployment.phase === "Waiting" && isUnderWay(seen)', 'deployment.phase === "Waiting"'),
   ),
   defect(
     "stable-not-kept",
+    "I4",
     "Retention removes the bundle and the image of the stable release.",
     patch(
       REMOVE,
@@ -125,6 +140,7 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "unlocked-and-removed",
+    "I4",
     "A former image is unlocked and removed, without a look whether it has become stable again meanwhile.",
     patch(
       REMOVE,
@@ -137,6 +153,7 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "glance-hides-errors",
+    "I1",
     "An ending of kind errored is not tried again, because the list of models agrees.",
     patch(
       "shared/steps/listed-pointer.ts",
@@ -146,6 +163,7 @@ export const STATE: readonly Defect[] = [
   ),
   defect(
     "failed-asked-again",
+    "I1",
     "The reconciler asks again for a version that is bad.",
     patch(
       "shared/domain/reconcile.ts",

@@ -7,16 +7,19 @@ const OWED = "shared/domain/owed.ts";
 export const TELLING: readonly Defect[] = [
   defect(
     "one-notification-id",
+    "id-per-notifier",
     "The notifications of an ending have one id, and all but the first are dropped as duplicates.",
     patch(OWED, "id: `${id}/${notifier}`", "id: `${id}/notify`"),
   ),
   defect(
     "first-notifier-only",
+    "I10",
     "Only the first notifier is told.",
     patch(OWED, "deployment.notify.map(", "deployment.notify.slice(0, 1).map("),
   ),
   defect(
     "told-once",
+    "I10",
     "A notifier that does not answer is not told again.",
     patch(
       NOTIFY,
@@ -26,6 +29,7 @@ export const TELLING: readonly Defect[] = [
   ),
   defect(
     "dead-notifier-blocks",
+    "I10",
     "The notifiers are told in turn, and one that is dead keeps the others from being told.",
     patch(
       NOTIFY,
@@ -35,6 +39,7 @@ export const TELLING: readonly Defect[] = [
   ),
   defect(
     "told-under-fresh-id",
+    "I10",
     "Every message tells under an id of its own, so that nobody can tell a repeat.",
     patch(
       NOTIFY,
@@ -45,6 +50,7 @@ export const TELLING: readonly Defect[] = [
   ),
   defect(
     "serving-after-failed-rollback",
+    "I10",
     "An ending whose way back failed says that the stable release serves.",
     patch(
       "shared/domain/ending.ts",
@@ -54,6 +60,7 @@ export const TELLING: readonly Defect[] = [
   ),
   defect(
     "superseded-not-told",
+    "owed-by-all",
     "Nobody is told of a superseded deployment.",
     patch(
       OWED,

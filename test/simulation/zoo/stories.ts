@@ -1,0 +1,172 @@
+import type { CallFault } from "../kernel/faults.ts";
+import { type Doing, drawPlan, type Plan, type Trouble, type VersionFate } from "../plan.ts";
+
+/** A story that shows what chance seldom does: its tellings, and which faults are tried at which of their calls. */
+export interface Story {
+  plans: readonly Plan[];
+  /** Calls at which each kind of fault is tried, one at a time. */
+  points?: RegExp;
+  kinds?: readonly CallFault[];
+  /** How many faults come together at most; without it one. */
+  most?: number;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+const GOOD: VersionFate = { pods: "good", build: "good" };
+const CRASH: VersionFate = { pods: "crash", build: "good" };
+const STUCK: VersionFate = { pods: "stuck", build: "good" };
+
+const NO_TROUBLE = {
+  duplicates: 0,
+  delays: 0,
+  longDelays: 0,
+  forgets: 0,
+  completionsLost: 0,
+  locksLost: 0,
+  givenUp: 0,
+};
+
+/** A plan in which nothing happens but what is told. */
+function tell(
+  fates: readonly VersionFate[],
+  doings: readonly (readonly [at: number, doing: Doing])[],
+  changes: Partial<Plan> = {},
+): Plan {
+  const last = Math.max(
+    ...doings.map(([at]) => at),
+    ...(changes.troubles ?? []).map(({ at, lastsMs }) => at + lastsMs),
+  );
+  return {
+    ...drawPlan(1),
+    fates: Object.fromEntries(fates.map((fate, index) => [String(index + 1), fate])),
+    doings: doings.map(([at, doing]) => ({ at, doing })),
+    troubles: [],
+    rates: {},
+    focus: undefined,
+    bus: NO_TROUBLE,
+    registry: { webhooksLost: 0, webhooksDuplicated: 0, webhooksLate: 0, stale: 0 },
+    skews: [0],
+    nextBuild: false,
+    timers: { reconcileMs: 2 * MINUTE, sweepMs: 5 * MINUTE },
+    healsAt: last + 4 * MINUTE,
+    workers: 2,
+    ...changes,
+  };
+}
+
+const promote = (at: number, version: number): readonly [number, Doing] => [
+  at,
+  { kind: "promote", version: String(version) },
+];
+const back = (at: number, version: number): readonly [number, Doing] => [
+  at,
+  { kind: "back", version: String(version) },
+];
+const trouble = (kind: Trouble["kind"], at: number, lastsMs = 0): Trouble => ({ kind, at, lastsMs });
+
+/** One telling for each number from `from` to `to`. */
+function each<T>(from: number, to: number, step: number, telling: (value: number) => T): readonly T[] {
+  return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, index) => telling(from + index * step));
+}
+
+const FREEZES = ["freeze-before", "freeze-after"] as const;
+
+export const STORIES: Readonly<Record<string, Story>> = {
+  "a frozen visit wakes after its own rollback": {
+    plans: [tell([GOOD, CRASH], [promote(SECOND, 1), promote(2 * MINUTE, 2)])],
+    points: /^cluster\.(read|apply)/,
+    kinds: FREEZES,
+  },
+  "a frozen visit of the first release wakes": {
+    plans: [tell([CRASH], [promote(SECOND, 1)]), tell([GOOD, GOOD], [promote(SECOND, 1), promote(2 * MINUTE, 2)])],
+    points: /^cluster\.(read|apply)/,
+    kinds: FREEZES,
+  },
+  "a newer one takes the place": {
+    plans: [tell([GOOD, GOOD], [promote(SECOND, 1), promote(4 * SECOND, 2)])],
+    points: /^(table\.transact|registry\.resolve)/,
+    kinds: ["crash-after", "freeze-after"],
+  },
+  "two processes die while a newer one takes the place": {
+    plans: [tell([GOOD, GOOD], [promote(SECOND, 1), promote(4 * SECOND, 2)])],
+    points: /^table\.transact/,
+    kinds: ["crash-after"],
+    most: 2,
+  },
+  "two processes die while the one that waits is replaced": {
+    plans: each(14, 18, 2, (at) =>
+      tell([GOOD, GOOD, GOOD], [promote(SECOND, 1), promote(at * SECOND, 2), promote((at + 2) * SECOND, 3)], {
+        workers: 3,
+      }),
+    ),
+    points: /^table\.transact/,
+    kinds: ["crash-after"],
+    most: 2,
+  },
+  "what waits fails meanwhile": {
+    plans: each(10, 40, 2, (at) =>
+      tell(
+        [GOOD, CRASH],
+        [
+          promote(SECOND, 1),
+          promote(2 * MINUTE, 2),
+          back(2 * MINUTE + at * SECOND, 1),
+          back(2 * MINUTE + (at + 3) * SECOND, 2),
+        ],
+      ),
+    ),
+  },
+  "a person holds while one waits": {
+    plans: each(20, 60, 2, (at) =>
+      tell([GOOD, GOOD], [promote(SECOND, 1), promote(20 * SECOND, 2)], {
+        troubles: [trouble("person-holds", at * SECOND, 20 * MINUTE)],
+      }),
+    ),
+  },
+  "nobody is there for longer than a day": {
+    plans: each(5, 60, 3, (at) =>
+      tell([GOOD], [promote(SECOND, 1)], { troubles: [trouble("belay-down", at * SECOND, 30 * HOUR)] }),
+    ),
+  },
+  "the way back fails": {
+    plans: each(130, 190, 3, (at) =>
+      tell([GOOD, CRASH], [promote(SECOND, 1), promote(2 * MINUTE, 2)], {
+        troubles: [trouble("belay-down", at * SECOND, 30 * HOUR)],
+      }),
+    ),
+  },
+  "the registry is down": {
+    plans: each(1, 6, 1, (at) =>
+      tell([GOOD], [promote(SECOND, 1)], { troubles: [trouble("registry-down", at * SECOND, 20 * MINUTE)] }),
+    ),
+  },
+  "a step runs out of time": {
+    plans: [tell([STUCK], [promote(SECOND, 1)])],
+    points: /^cluster\.workload/,
+    kinds: ["refused"],
+  },
+  "an image is lost": {
+    plans: each(60, 150, 3, (at) =>
+      tell([GOOD], [promote(SECOND, 1)], { troubles: [trouble("image-lost", at * 100)] }),
+    ),
+  },
+  "somebody edits": {
+    plans: each(1, 60, 1, (seed) =>
+      tell([GOOD, GOOD], [promote(SECOND, 1), promote(3 * MINUTE, 2)], {
+        seed,
+        troubles: [trouble("foreign-edit", 2 * MINUTE)],
+      }),
+    ),
+  },
+  "the sweep comes while a promotion is accepted": {
+    plans: each(1, 60, 1, (seed) =>
+      tell([GOOD, GOOD], [promote(SECOND, 1), promote(2 * MINUTE, 2)], {
+        seed,
+        timers: { reconcileMs: 2 * MINUTE, sweepMs: SECOND },
+      }),
+    ),
+  },
+};
