@@ -15,7 +15,10 @@ from .workers import VARIABLE, Told, Workers
 def listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
-    return socket.create_server((settings.host, settings.port), family=family, backlog=2048, dualstack_ipv6=both)
+    listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048, dualstack_ipv6=both)
+    # asyncio leaves it to us where the socket is not of its making; head and body of an answer are two writes.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def main() -> int:

@@ -15,6 +15,10 @@ from .signature import Signature, read_signature
 from .tensors import to_arrays, to_plain_arrays
 
 
+#: Characters of MLflow's reasons that are passed on.
+SHOWN = 300
+
+
 class Model:
     """Answers bodies with bodies."""
 
@@ -71,10 +75,12 @@ def _column_with_null(data: Any) -> str | None:
 
 
 def _refusal_of(message: str) -> Refusal | None:
-    """MLflow's own check of the signature, where it asks for more than ours: only its reason, without the data."""
-    if not message.startswith("Failed to enforce schema"):
-        return None
-    return bad_input(f"The input does not fit the model's signature: {message.rpartition('Error: ')[2][:300]}")
+    """MLflow's own check, where it asks for more than ours: its reason only, for it repeats all of the data before."""
+    if message.startswith("Failed to validate data against type hint"):
+        return bad_input(f"The input does not fit the model's type hints: {message[:SHOWN]}")
+    if message.startswith("Failed to enforce"):
+        return bad_input(f"The input does not fit the model's signature: {message.rpartition('Error: ')[2][:SHOWN]}")
+    return None
 
 
 def load_model(path: str) -> Model:

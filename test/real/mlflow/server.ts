@@ -27,7 +27,7 @@ const run = promisify(execFile);
 
 /** Installs the pinned MLflow under `.cache/` the first time, then starts it on a free loopback port with SQLite in a temporary directory. */
 export async function startRealMlflow(): Promise<RealMlflow> {
-  await install();
+  await installRealMlflow();
   const home = await mkdtemp(join(tmpdir(), "mlflow-real-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -64,10 +64,11 @@ export async function startRealMlflow(): Promise<RealMlflow> {
   throw new Error(`The real MLflow ${VERSION} did not start; its last lines: ${lines}`);
 }
 
-async function install(): Promise<void> {
+/** Installs it where that was not done yet; returns where its `mlflow`, `python` and `pip` are. */
+export async function installRealMlflow(): Promise<string> {
   const wanted = PACKAGES.join("\n");
   const found = await readFile(INSTALLED, "utf8").catch(() => "");
-  if (found === wanted) return;
+  if (found === wanted) return BIN;
   await mkdir(VENV, { recursive: true });
   await run("python3", ["-m", "venv", VENV], { timeout: 120_000 }).catch(
     explain("install Python 3.10 or later with its venv module so that `python3 -m venv` works"),
@@ -77,6 +78,7 @@ async function install(): Promise<void> {
     timeout: 600_000,
   }).catch(explain(`let \`pip install ${PACKAGES.join(" ")}\` reach a package index`));
   await writeFile(INSTALLED, wanted);
+  return BIN;
 }
 
 /** One line that says what to do, with the last line of what was printed. */
