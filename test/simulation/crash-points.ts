@@ -46,7 +46,16 @@ export interface BrokenPoint {
 /** A story without any other fault. */
 function planOf(story: string): Plan {
   const { fates, at, replayed } = STORIES[story] as Story;
-  const none = { duplicates: 0, delays: 0, longDelays: 0, forgets: 0, completionsLost: 0, locksLost: 0, givenUp: 0 };
+  const none = {
+    duplicates: 0,
+    delays: 0,
+    longDelays: 0,
+    forgets: 0,
+    completionsLost: 0,
+    locksLost: 0,
+    givenUp: 0,
+    early: 0,
+  };
   return {
     ...drawPlan(1),
     fates,

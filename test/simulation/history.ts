@@ -1,5 +1,6 @@
 import { PermanentError } from "../../shared/domain/errors.ts";
-import type { NotifierName } from "../../shared/domain/policy.ts";
+import type { NotifierName, Retention } from "../../shared/domain/policy.ts";
+import { BASE } from "../pipeline/manifests.ts";
 import { createChecks } from "./check/checks.ts";
 import type { Verdict } from "./check/verdict.ts";
 import { createSimulatedCluster } from "./cluster/simulated-cluster.ts";
@@ -44,6 +45,14 @@ const DAY = 24 * 60 * MINUTE;
 /** A history that has not come to rest after this has a deployment that is stuck. */
 const PATIENCE_MS = 20 * DAY;
 
+/** A history that is about retention keeps one stable release for as long as it says. */
+function retentionOf({ releaseSeconds }: Plan): Retention {
+  const taskRunSeconds = 7 * 86_400;
+  return releaseSeconds === undefined
+    ? { taskRunSeconds, releaseSeconds: 30 * 86_400, keptReleases: 10 }
+    : { taskRunSeconds, releaseSeconds, keptReleases: 1 };
+}
+
 /** Plays one history to its rest and judges it. */
 export async function playHistory(options: HistoryOptions): Promise<HistoryResult> {
   const world = createHistory(options);
@@ -82,6 +91,7 @@ function createHistory({ plan, builds, without, planned, trace = () => undefined
   });
   const table = createSimulatedTable(scheduler.now);
   const policies = [...plan.policies];
+  const manifests = [...BASE];
   const checks = createChecks({
     plan,
     policies,
@@ -108,7 +118,8 @@ function createHistory({ plan, builds, without, planned, trace = () => undefined
       checks.told(notifier, notification);
     },
     policies,
-    retention: { taskRunSeconds: 7 * 86_400, releaseSeconds: 30 * 86_400, keptReleases: 10 },
+    manifests,
+    retention: retentionOf(plan),
     log: (_level, event, fields) => checks.logged(event, fields),
   };
   const staff = createStaff({
@@ -137,6 +148,7 @@ function createHistory({ plan, builds, without, planned, trace = () => undefined
   const world: World = {
     scheduler,
     policies,
+    manifests,
     faults,
     registry,
     cluster,

@@ -19,7 +19,9 @@ export type Doing =
   /** Without a new version: the alias moves to one that was there before. */
   | { kind: "back"; version: string }
   | { kind: "delete-alias" }
-  | { kind: "delete-version"; version: string };
+  | { kind: "delete-version"; version: string }
+  /** Another configuration in the manifests, and with `second` a second workload. */
+  | { kind: "change-manifests"; second: boolean };
 
 /** Something that goes wrong in the world, and how long it lasts. */
 export interface Trouble {
@@ -45,6 +47,8 @@ export interface Plan {
   /** Whether some workers run the next build. */
   nextBuild: boolean;
   timers: { reconcileMs: number; sweepMs: number };
+  /** How long releases are kept, where it is not the default. */
+  releaseSeconds?: number;
   /** When everything is well again, milliseconds after the start. */
   healsAt: number;
   workers: number;
@@ -61,7 +65,12 @@ export function drawPlan(seed: number): Plan {
   const chance = createChance(mix(seed, 1));
   const doings = drawDoings(chance);
   const last = doings.at(-1)?.at ?? 0;
-  const troubles = drawTroubles(chance, last + 10 * MINUTE);
+  // Drawn apart, so that the other draws of a seed stay as they were.
+  const apart = createChance(mix(seed, 2));
+  const troubles = [
+    ...drawTroubles(chance, TROUBLES, last + 10 * MINUTE),
+    ...drawTroubles(apart, LATER_TROUBLES, last + 10 * MINUTE),
+  ];
   const ends = Math.max(last, ...troubles.map(({ at, lastsMs }) => at + lastsMs));
   const skewed = chance.happens(0.3);
   const workers = chance.between(1, 3);
@@ -73,7 +82,7 @@ export function drawPlan(seed: number): Plan {
     troubles,
     rates: drawRates(chance),
     focus: drawFocus(chance),
-    bus: drawBusMood(chance),
+    bus: { ...drawBusMood(chance), early: some(apart, 0.1, 0.3) },
     registry: {
       webhooksLost: some(chance, 0.3, 0.4),
       webhooksDuplicated: some(chance, 0.2, 0.5),
@@ -162,7 +171,7 @@ function drawFocus(chance: Chance): Plan["focus"] {
   return { system: chance.pick(SYSTEMS), times: chance.between(3, 12) };
 }
 
-function drawBusMood(chance: Chance): BusMood {
+function drawBusMood(chance: Chance): Omit<BusMood, "early"> {
   return {
     duplicates: some(chance, 0.25, 0.15),
     delays: some(chance, 0.25, 0.1),
@@ -197,8 +206,10 @@ const TROUBLES: readonly { kind: WorldFault; weight: number; lasts: readonly [nu
   { kind: "dead-letters-replayed", weight: 0.3, lasts: [0, 0] },
 ];
 
-function drawTroubles(chance: Chance, within: number): readonly Trouble[] {
-  return TROUBLES.flatMap(({ kind, weight, lasts }) =>
+const LATER_TROUBLES: typeof TROUBLES = [{ kind: "foreign-object", weight: 0.03, lasts: [0, 0] }];
+
+function drawTroubles(chance: Chance, all: typeof TROUBLES, within: number): readonly Trouble[] {
+  return all.flatMap(({ kind, weight, lasts }) =>
     chance.happens(weight) ? [{ at: chance.between(0, within), kind, lastsMs: chance.between(...lasts) }] : [],
   );
 }

@@ -1,4 +1,6 @@
 import type { TargetPolicy } from "../../shared/domain/policy.ts";
+import type { KubernetesObject } from "../../shared/domain/release.ts";
+import { BASE } from "../pipeline/manifests.ts";
 import type { Checks } from "./check/checks.ts";
 import type { SimulatedCluster } from "./cluster/simulated-cluster.ts";
 import type { Faults, WorldFault } from "./kernel/faults.ts";
@@ -22,6 +24,8 @@ export interface World {
   bus: SimulatedBus;
   /** The policy as the workers read it. */
   policies: TargetPolicy[];
+  /** What releases are rendered from. */
+  manifests: KubernetesObject[];
   checks: Checks;
   staff: Staff;
   chance: Chance;
@@ -30,7 +34,7 @@ export interface World {
 }
 
 /** A data scientist does something. */
-export function act({ registry, faults, say }: World, doing: Doing): void {
+export function act({ registry, faults, manifests, say }: World, doing: Doing): void {
   switch (doing.kind) {
     case "promote":
       say(`a data scientist registers version ${doing.version} and moves the alias to it`);
@@ -47,6 +51,10 @@ export function act({ registry, faults, say }: World, doing: Doing): void {
       if (!faults.allows("version-deleted", "world")) return;
       say(`a data scientist deletes version ${doing.version}`);
       return registry.deleteVersion(doing.version);
+    case "change-manifests":
+      say("somebody changes the manifests");
+      manifests.splice(0, manifests.length, ...changedManifests(doing.second));
+      return;
     default:
       return doing satisfies never;
   }
@@ -85,6 +93,7 @@ export function strike(world: World, { kind, lastsMs }: Trouble): void {
     autoscaled: () => excused(cluster.autoscale(namespace, workload)),
     "foreign-edit": () => excused(cluster.editForeign(namespace)),
     "foreign-delete": () => excused(cluster.deleteForeign(namespace)),
+    "foreign-object": () => cluster.placeForeign(namespace, target),
     "node-drained": () => {
       if (cluster.drainNode().length > 0) for (const one of policies) checks.excuse(one.target, kind);
     },
@@ -110,6 +119,15 @@ export function strike(world: World, { kind, lastsMs }: Trouble): void {
     "dead-letters-replayed": () => replay(world),
   };
   troubles[kind]?.();
+}
+
+function changedManifests(second: boolean): readonly KubernetesObject[] {
+  const changed = BASE.map((object) =>
+    object.kind === "ConfigMap" ? { ...object, data: { LOG_LEVEL: "debug" } } : object,
+  );
+  const workload = BASE.find(({ kind }) => kind === "Deployment");
+  if (!second || workload === undefined) return changed;
+  return [...changed, { ...workload, metadata: { name: "second" } }];
 }
 
 /** A policy by which fewer looks and predictions are enough. */

@@ -21,6 +21,13 @@ export function watchBuilds(evidence: Evidence, builds: SimulatedBuilds): Simula
         evidence.locked.set(`${evidence.workers.currentId()}|${repository}@${digest}`, evidence.scheduler.now());
         return images.lock(repository, digest, signal);
       },
+      remove: async (repository, digest, signal) => {
+        const removed = await images.remove(repository, digest, signal);
+        for (const { name, stable } of evidence.targets.values())
+          if (removed === "removed" && stable?.image.endsWith(`${repository}@${digest}`) === true)
+            evidence.fail("I4", `the stable image of ${name} was removed`);
+        return removed;
+      },
       exists: (repository, digest, signal) => {
         evidence.lookedFor.set(`${evidence.workers.currentId()}|${repository}@${digest}`, evidence.scheduler.now());
         return images.exists(repository, digest, signal);

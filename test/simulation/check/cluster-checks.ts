@@ -3,6 +3,7 @@ import { LABELS } from "../../../shared/domain/release.ts";
 import { parseToken } from "../../../shared/domain/token.ts";
 import type { Capacity, Change } from "../cluster/simulated-cluster.ts";
 import type { Evidence } from "./checks.ts";
+import { stableObjects } from "./stable-release.ts";
 
 /** Follows what happens on the cluster: tokens, changes forward and back, capacity. */
 export function watchCluster(evidence: Evidence) {
@@ -39,7 +40,7 @@ export function watchCluster(evidence: Evidence) {
       return;
     }
     if (action === "removed") return checkRemoved(evidence, change);
-    if (foreign.has(key) && kind !== "ConfigMap" && isStrange(foreign.get(key)))
+    if (foreign.has(key) && kind !== "ConfigMap" && isStrange(foreign.get(key), change))
       fail(
         "I5",
         `${kind} ${name} carried the token ${foreign.get(key) ?? "of nobody"}, which is not Belay's last, and was changed`,
@@ -49,8 +50,17 @@ export function watchCluster(evidence: Evidence) {
     checkOwner(change);
     checkForward(change);
   };
-  /** A token that some generation of Belay's gave is taken for what it says. */
-  const isStrange = (token: string | undefined): boolean => parseToken(token ?? "") === undefined;
+  /** A token that some generation of Belay's gave, or may have given, is taken for what it says. */
+  const isStrange = (token: string | undefined, { namespace, kind, name, token: own }: Change): boolean => {
+    const generation = parseToken(token ?? "")?.generation;
+    if (generation === undefined) return true;
+    const known = evidence.records.get(ownerOf(namespace, kind, name));
+    if (known?.has(generation) === true) return false;
+    const formerly = known?.get(parseToken(own ?? "")?.generation ?? -1)?.work.rollout?.formerly;
+    return formerly !== undefined && (generation < formerly.since || generation > formerly.last);
+  };
+  const ownerOf = (namespace: string, kind: string, name: string) =>
+    find(namespace, kind, name)?.metadata.labels?.[LABELS.target] ?? "";
   const checkOwner = ({ namespace, kind, name }: Change): void => {
     const key = `${namespace}/${kind}/${name}`;
     const object = find(namespace, kind, name);
@@ -63,8 +73,7 @@ export function watchCluster(evidence: Evidence) {
   const checkForward = ({ namespace, kind, name, token }: Change): void => {
     const generation = parseToken(token ?? "")?.generation;
     if (generation === undefined) return fail("I5", `${kind} ${name} was changed without a token`);
-    const target = evidence.plan.policies.find((policy) => policy.namespace === namespace)?.target ?? "";
-    const record = evidence.records.get(target)?.get(generation);
+    const record = evidence.records.get(ownerOf(namespace, kind, name))?.get(generation);
     if (record === undefined || !hasBegun(record))
       fail("I2", `${kind} ${name} was changed by generation ${generation} before a save said that it begins`);
     if (kind !== "Deployment") return;
@@ -88,8 +97,10 @@ export function watchCluster(evidence: Evidence) {
   return { check };
 }
 
-/** What a workload or a pod uses is never removed by Belay. */
-function checkRemoved({ cluster, fail, targets, plan }: Evidence, { namespace, kind, name }: Change): void {
+/** What others made, and what the stable release, a workload or a pod uses, is never removed by Belay. */
+function checkRemoved(evidence: Evidence, { namespace, kind, name, token }: Change): void {
+  const { cluster, fail, targets, plan } = evidence;
+  if (token === undefined) fail("I14", `${kind} ${name} was deleted, and Belay did not put it there`);
   if (kind === "Deployment" || kind === "Service") return fail("I14", `${kind} ${name} was deleted`);
   const objects = cluster.objects(namespace);
   // It was made again since, and what refers to it now came after.
@@ -98,6 +109,8 @@ function checkRemoved({ cluster, fail, targets, plan }: Evidence, { namespace, k
   if (JSON.stringify(workload?.["spec"] ?? {}).includes(`"${name}"`))
     fail("I14", `${kind} ${name} was deleted while the workload refers to it`);
   const policy = plan.policies.find((one) => one.namespace === namespace);
+  if (policy !== undefined && stableObjects(evidence, policy.target)?.has(`${kind} ${name}`) === true)
+    fail("I4", `${kind} ${name} was deleted, and the stable release has it`);
   // After an ending old pods may still be on their way out; while something is under way they may have to stay.
   const underWay = policy === undefined ? undefined : targets.get(policy.target)?.active;
   if (underWay !== undefined && cluster.configurationInUse(namespace).has(name))

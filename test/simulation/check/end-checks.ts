@@ -1,9 +1,10 @@
 import { type Deployment, deploymentId, hasEnded } from "../../../shared/domain/deployment.ts";
 import type { TargetPolicy } from "../../../shared/domain/policy.ts";
-import { LABELS } from "../../../shared/domain/release.ts";
+import { ANNOTATIONS, LABELS } from "../../../shared/domain/release.ts";
 import type { Target } from "../../../shared/domain/target.ts";
 import type { WorldFault } from "../kernel/faults.ts";
 import type { Evidence } from "./checks.ts";
+import { stableObjects } from "./stable-release.ts";
 
 /** Judges a history that has come to rest, or that has not. */
 export function judgeRest(evidence: Evidence, restless: boolean): void {
@@ -41,7 +42,7 @@ function judgeTarget(evidence: Evidence, policy: TargetPolicy): void {
   const target = targets.get(policy.target);
   if (target === undefined) return;
   if (target.active !== undefined) evidence.fail("I1", `${target.name} names ${target.active} as active at rest`);
-  const excused = excuses.get(policy.target)?.size ?? 0;
+  const excused = (excuses.get(policy.target)?.size ?? 0) + rivalsOf(evidence, policy);
   const wanted = records.get(policy.target)?.get(target.wanted?.generation ?? -1);
   if (excused === 0) {
     judgeWanted(evidence, wanted);
@@ -49,6 +50,13 @@ function judgeTarget(evidence: Evidence, policy: TargetPolicy): void {
     judgeHold(evidence, target);
   }
   if (excused === 0 && target.hold === undefined) judgeServing(evidence, policy, target);
+}
+
+/** Other targets that want the same place: whoever comes second is held. */
+function rivalsOf({ plan }: Evidence, { target, namespace, workload }: TargetPolicy): number {
+  return plan.policies.filter(
+    (one) => one.target !== target && one.namespace === namespace && one.workload === workload,
+  ).length;
 }
 
 /** A version that is good, and that nothing in the world stood against, is live in the end. */
@@ -104,6 +112,13 @@ function judgeServing(evidence: Evidence, policy: TargetPolicy, target: Target):
       "I14",
       `${target.name} serves ${serving.join(" and ") || "nothing"} at rest, stable is ${stable.image}`,
     );
+  const stays = stableObjects(evidence, target.name);
+  if (stays === undefined) return fail("I4", `the bundle of ${target.name}'s stable release is gone`);
+  for (const { kind, metadata, ...rest } of cluster.objects(policy.namespace)) {
+    if (kind !== "Deployment" || stays.has(`${kind} ${metadata.name}`)) continue;
+    if ((rest["spec"] as { replicas?: number } | undefined)?.replicas !== 0)
+      fail("I14", `${metadata.name} runs at rest, and the stable release does not have it`);
+  }
 }
 
 /** Configuration under a target's label that its workload does not use, where Belay has proven something to keep. */
@@ -115,11 +130,15 @@ export function findLeftovers(evidence: Evidence): readonly string[] {
     // Somebody deleted or changed what refers to it: nobody can say what is left over.
     if (["foreign-edit", "foreign-delete"].some((kind) => excuses.get(policy.target)?.has(kind as WorldFault)))
       return [];
-    return cluster
-      .objects(policy.namespace)
-      .filter(({ kind, metadata }) => kind === "ConfigMap" && metadata.labels?.[LABELS.target] === policy.target)
-      .filter(({ metadata }) => !usedBy(evidence, policy, metadata.name))
-      .map(({ metadata }) => metadata.name);
+    return (
+      cluster
+        .objects(policy.namespace)
+        .filter(({ kind, metadata }) => kind === "ConfigMap" && metadata.labels?.[LABELS.target] === policy.target)
+        // What others put there is theirs.
+        .filter(({ metadata }) => metadata.annotations?.[ANNOTATIONS.token] !== undefined)
+        .filter(({ metadata }) => !usedBy(evidence, policy, metadata.name))
+        .map(({ metadata }) => metadata.name)
+    );
   });
 }
 

@@ -1,3 +1,4 @@
+import { LABELS } from "../../../shared/domain/release.ts";
 import { between, pick, type Random } from "./chance.ts";
 import type { DeploymentController } from "./deployment-controller.ts";
 import { specOf } from "./deployment-spec.ts";
@@ -39,6 +40,8 @@ export interface Meddling {
   takeField(namespace: string, object: ObjectName, path: Path, value: unknown): void;
   /** Somebody deletes a ConfigMap, a Service or a Deployment. */
   deleteForeign(namespace: string, object?: ObjectName): ObjectName | undefined;
+  /** Somebody puts a ConfigMap of theirs under a target's label. */
+  placeForeign(namespace: string, target: string): void;
   /** A controller writes to an object what Belay does not look at: its resourceVersion moves. */
   touch(namespace: string, object?: ObjectName): ObjectName | undefined;
   /** A container dies and starts again, or its pod is deleted; returns the pod's name. */
@@ -134,6 +137,12 @@ export function createMeddling(dependencies: MeddlingDependencies): Meddling {
       if (stored === undefined) return undefined;
       store.remove(stored, "other");
       return byName(stored);
+    },
+    placeForeign: (namespace, target) => {
+      play();
+      const metadata = { name: `theirs-${target}`, namespace, labels: { [LABELS.target]: target } };
+      const object = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { note: "of somebody else" } };
+      if (store.find(namespace, object) === undefined) store.create(namespace, object, "other");
     },
     touch: (namespace, object) => {
       play();

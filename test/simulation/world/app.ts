@@ -3,6 +3,7 @@ import type { Configuration } from "../../../shared/config/configuration.ts";
 import type { Command } from "../../../shared/domain/command.ts";
 import { TransientError } from "../../../shared/domain/errors.ts";
 import type { NotifierName, Retention, TargetPolicy } from "../../../shared/domain/policy.ts";
+import type { KubernetesObject } from "../../../shared/domain/release.ts";
 import type { Clock } from "../../../shared/ports/clock.ts";
 import type { ClusterAccess } from "../../../shared/ports/cluster.ts";
 import type { DeadLetterReference, DeadLetters } from "../../../shared/ports/dead-letters.ts";
@@ -13,7 +14,6 @@ import type { Log } from "../../../shared/ports/telemetry.ts";
 import type { CommandResult } from "../../../shared/steps/command.ts";
 import type { PipelineDependencies, QueueName } from "../../../shared/steps/consumers.ts";
 import type { TimerName } from "../../../shared/steps/timers.ts";
-import { BASE } from "../../pipeline/manifests.ts";
 import type { Entries } from "../builds/load-build.ts";
 import type { CallErrors } from "../kernel/workers.ts";
 import type { SimulatedBuilds } from "./build-service.ts";
@@ -63,6 +63,8 @@ export interface Outside {
   open: (namespace: string) => ClusterAccess;
   notify: (notifier: NotifierName, notification: Notification) => void;
   policies: readonly TargetPolicy[];
+  /** What releases are rendered from now. */
+  manifests: readonly KubernetesObject[];
   retention: Retention;
   log: Log;
 }
@@ -97,7 +99,7 @@ const unanswered = (what: string): CallErrors => ({
 
 /** The app of one build on one worker, around the real functions; every call to the outside goes through `call`. */
 export function createBelayApp(modules: BelayModules, outside: Outside, call: Call, clock: Clock): BelayApp {
-  const { table, builds, policies, retention, log } = outside;
+  const { table, builds, policies, manifests, retention, log } = outside;
   const guard = <P extends object>(name: string, port: P, errors = unanswered(name)): P => {
     const wrapped = Object.entries(port).map(([member, value]) => {
       if (typeof value !== "function") return [member, value];
@@ -127,7 +129,7 @@ export function createBelayApp(modules: BelayModules, outside: Outside, call: Ca
     images: guard("images", builds.images),
     openCluster: async ({ namespace }) => access(namespace),
     readTemplate: async () => TEMPLATE,
-    readManifests: async () => BASE,
+    readManifests: async () => [...manifests],
     notifiers: { log: notifier("log"), webhook: notifier("webhook"), slack: notifier("slack") },
     policies,
     retention,

@@ -39,6 +39,8 @@ export interface BusMood {
   duplicates: number;
   delays: number;
   longDelays: number;
+  /** Scheduled messages that come before their time: the bus's clock is ahead of the table's. */
+  early: number;
   forgets: number;
   completionsLost: number;
   locksLost: number;
@@ -142,10 +144,12 @@ export function createSimulatedBus(scheduler: Scheduler, chance: Chance, faults:
     if (chance.happens(mood.delays) && faults.allows("message-delayed", id)) return chance.between(5_000, 300_000);
     return chance.between(1, 400);
   };
+  const isEarly = (id: string) => chance.happens(mood.early) && faults.allows("message-early", id);
   const add = ({ queue, id, body, at = 0 }: OutgoingMessage): void => {
     const message = { queue, id, body: JSON.stringify(body), deliveries: 0, handedAt: 0, lock: undefined, gone: false };
     open.add(message);
-    offer(message, Math.max(at, scheduler.now()) + delayOf(id));
+    const ahead = at > scheduler.now() && isEarly(id) ? chance.between(2_000, 60_000) : 0;
+    offer(message, Math.max(at - ahead, scheduler.now()) + delayOf(id));
   };
   const isDuplicate = ({ queue, id }: OutgoingMessage): boolean => {
     const key = `${queue}|${id}`;

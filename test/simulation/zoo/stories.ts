@@ -27,6 +27,7 @@ const NO_TROUBLE = {
   completionsLost: 0,
   locksLost: 0,
   givenUp: 0,
+  early: 0,
 };
 
 /** A plan in which nothing happens but what is told. */
