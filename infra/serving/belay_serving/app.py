@@ -21,11 +21,13 @@ METHODS = {
     "/predict": ("POST",),
     "/invocations": ("POST",),
 }
+#: nginx's code for a client that left before it had an answer.
+LEFT = 499
 Answer = tuple[int, bytes, dict[str, str]]
 
 
 class App:
-    """Counts every request once, with the code it was answered with; 499 where the client left before."""
+    """Counts every request once, with the code it is answered with; LEFT where the client did not wait."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -35,21 +37,23 @@ class App:
             raise RuntimeError(f"There is nothing here for {scope['type']}.")
         started = time.perf_counter()
         with IN_PROGRESS.track_inprogress():
-            status = await self._exchange(scope, receive, send)
-        self._count(scope, status, time.perf_counter() - started)
+            answer = await self._exchange(scope, receive)
+            # Before the client has it: what it asks next, of any worker, counts it.
+            self._count(scope, answer[0], time.perf_counter() - started)
+            if answer[0] != LEFT:
+                await send_answer(send, *answer)
 
-    async def _exchange(self, scope: dict[str, Any], receive: Receive, send: Send) -> int:
+    async def _exchange(self, scope: dict[str, Any], receive: Receive) -> Answer:
         try:
             status, body, headers = await self._answer(scope, receive)
         except ClientLeft:
-            return 499
+            return LEFT, b"", {}
         except Refusal as refusal:
             status, body, headers = self._refused(refusal)
         if self._service.stopping or status in (408, 413):
             # Its next request must find another pod; and what is left of a body is not read.
             headers = {**headers, "connection": "close"}
-        await send_answer(send, status, b"" if scope["method"] == "HEAD" else body, headers)
-        return status
+        return status, b"" if scope["method"] == "HEAD" else body, headers
 
     async def _answer(self, scope: dict[str, Any], receive: Receive) -> Answer:
         path = scope["path"]

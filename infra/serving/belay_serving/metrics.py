@@ -27,7 +27,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5,
 
 REQUESTS = Counter("http_requests_total", "Requests that were answered.", ["method", "path", "code"])
 DURATION = Histogram(
-    "http_request_duration_seconds", "From the request's head to its answer.", ["method", "path"], buckets=BUCKETS
+    "http_request_duration_seconds", "From a request to its answer.", ["method", "path"], buckets=BUCKETS
 )
 IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being answered.", multiprocess_mode="livesum")
 ERRORS = Counter("belay_prediction_errors_total", "Predictions that failed, by whose fault.", ["reason"])

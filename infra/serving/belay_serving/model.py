@@ -14,7 +14,6 @@ from .refusal import Refusal, bad_input
 from .signature import Signature, read_signature
 from .tensors import to_arrays, to_plain_arrays
 
-
 #: Characters of MLflow's reasons that are passed on.
 SHOWN = 300
 

@@ -58,6 +58,12 @@ class Behaving(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context):
         time.sleep(float(os.environ.get("TEST_LOAD_SECONDS", "0")))
+        if os.environ.get("TEST_FIRST_WAITS"):
+            try:
+                Path(os.environ["TEST_FIRST_WAITS"]).touch(exist_ok=False)
+                time.sleep(3)
+            except FileExistsError:
+                pass
         if os.environ.get("TEST_LOAD_FAILS"):
             raise RuntimeError("the weights are for another architecture")
 
