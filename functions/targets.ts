@@ -1,21 +1,40 @@
 import type { HttpRequest, HttpResponseInit } from "@azure/functions";
 import { type App, parseCommand, TARGET_NAME } from "../shared/composition.ts";
+import { PermanentError, TransientError } from "../shared/domain/errors.ts";
 import { logged } from "./logged.ts";
 
-/** GET what a target wants, runs and is kept from; POST a person's command to it (`/targets/<name>/<command>`). */
+/**
+ * GET what a target wants, runs and is kept from, or what of its release somebody changed (`/targets/<name>/drift`);
+ * POST a person's command to it (`/targets/<name>/<command>`).
+ */
 export function createTargets(app: App) {
   return logged(async (request: HttpRequest): Promise<HttpResponseInit> => {
     app.recordCaller("targets", request.headers, request.query.get("code"));
     const { target = "", command } = request.params;
     if (!TARGET_NAME.test(target))
       return refuse(400, "target: a name of lower-case letters, digits and dashes is expected.");
-    return request.method === "POST" ? give(app, target, command ?? "", request) : read(app, target);
+    if (request.method === "POST") return give(app, target, command ?? "", request);
+    if (command === undefined) return read(app, target);
+    return command === "drift"
+      ? drift(app, target)
+      : refuse(404, `${command.slice(0, 40)}: only drift is there to GET; commands are POSTed.`);
   });
 }
 
 async function read(app: App, target: string): Promise<HttpResponseInit> {
   const found = await app.readTarget(target);
   return found === undefined ? noTarget(target) : { jsonBody: found };
+}
+
+/** A cluster that does not answer is told in words: whoever asks does so because something is wrong. */
+async function drift(app: App, target: string): Promise<HttpResponseInit> {
+  try {
+    const found = await app.findDrift(target);
+    return found === undefined ? noTarget(target) : { jsonBody: found };
+  } catch (error) {
+    if (error instanceof TransientError || error instanceof PermanentError) return refuse(503, error.message);
+    throw error;
+  }
 }
 
 async function give(app: App, target: string, name: string, request: HttpRequest): Promise<HttpResponseInit> {

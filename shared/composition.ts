@@ -12,6 +12,7 @@ import { checkHealth, type HealthReport } from "./steps/check-health.ts";
 import type { CommandResult } from "./steps/command.ts";
 import type { PipelineDependencies, QueueName } from "./steps/consumers.ts";
 import type { DeadLetterOffice } from "./steps/dead-letter-office.ts";
+import type { DriftReport } from "./steps/drift.ts";
 import { parseCommand } from "./steps/parse-command.ts";
 import { parseDiscard, parseReplay } from "./steps/parse-replay.ts";
 import {
@@ -49,6 +50,8 @@ export interface App {
   /** Undefined: the policy has no such target. */
   giveCommand(target: string, command: Command): Promise<CommandResult | undefined>;
   readTarget(target: string): Promise<TargetView | undefined>;
+  /** Errors: TransientError, PermanentError, in words that say which system and what to do. */
+  findDrift(target: string): Promise<DriftReport | undefined>;
   /** What a person can do with set-aside messages. */
   deadLetterOffice(): Promise<DeadLetterOffice>;
   listDeployments(query: { target?: string; limit: number }): Promise<readonly DeploymentView[]>;
@@ -104,6 +107,14 @@ export function assembleApp(configuration: Configuration, foundation: Foundation
     const dependencies = await pipeline();
     return createGiveCommand({ ...dependencies, readPolicy: createPolicyReader(dependencies) });
   });
+  const lookForDrift = lazily(async () => {
+    const [{ findDrift }, { createPolicyReader }] = await Promise.all([
+      import("./steps/drift.ts"),
+      import("./steps/consumers.ts"),
+    ]);
+    const dependencies = await pipeline();
+    return (target: string) => findDrift({ ...dependencies, readPolicy: createPolicyReader(dependencies) }, target);
+  });
   const deadLetterOffice = lazily(async () => {
     const { createDeadLetterOffice } = await import("./steps/dead-letter-office.ts");
     const { deadLetters, bus, log: write } = foundation;
@@ -129,6 +140,10 @@ export function assembleApp(configuration: Configuration, foundation: Foundation
     deadLetterOffice,
     readTarget: async (target) =>
       policy.targets.some((one) => one.target === target) ? readTargetView(await store(), target) : undefined,
+    findDrift: async (target) => {
+      if (!policy.targets.some((one) => one.target === target)) return undefined;
+      return (await lookForDrift())(target);
+    },
     listDeployments: async (query) => listDeployments(await store(), { ...query, now: clock.now() }),
     readDeployment: async (id) => readDeployment(await store(), id),
     checkHealth: () => checkHealth(systemsOf(configuration, foundation), clock),

@@ -3,6 +3,7 @@ import type { KubernetesObject } from "../domain/release.ts";
 import type { PodStatus, WorkloadStatus } from "../domain/rollout-status.ts";
 import type { Token } from "../domain/token.ts";
 import type { ProbeAnswer } from "../domain/verification.ts";
+import type { Previewer } from "./previewer.ts";
 
 /** What is there now, as far as fencing needs it. */
 export interface ObservedObject {
@@ -59,6 +60,7 @@ export interface Prober {
 export interface ClusterAccess {
   cluster: Cluster;
   prober: Prober;
+  previewer: Previewer;
 }
 
 /** Opens the namespace a target's policy names. Errors: TransientError; PermanentError `configuration-wrong`, `access-denied`, `bad-answer`. */

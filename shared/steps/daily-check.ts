@@ -1,5 +1,6 @@
 import { compareRunning } from "../domain/daily-check.ts";
 import { hasEnded } from "../domain/deployment.ts";
+import { describeChange } from "../domain/difference.ts";
 import type { CheckMessage, PruneMessage } from "../domain/owed.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import type { Release } from "../domain/release.ts";
@@ -9,6 +10,7 @@ import type { Cluster, ClusterAccess, OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import type { MessageBus } from "../ports/message-bus.ts";
 import type { Log } from "../ports/telemetry.ts";
+import { compareRelease } from "./drift.ts";
 import type { ReadPolicy } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 import { lookAtRelease, NOTHING_MEASURED } from "./verify-release.ts";
@@ -27,6 +29,8 @@ const VISIT_MS = 240_000;
 /** A target that does not serve well at one look is looked at again before anybody is told. */
 const MAX_LOOKS = 3;
 const NEXT_LOOK_MS = 30_000;
+/** Differences that one report names. */
+const MAX_FINDINGS = 20;
 
 /** Asks for a look at every target of the policy. */
 export function createDailyCheck({ store, bus, policies, log }: Omit<DailyCheckDependencies, "readPolicy">) {
@@ -117,7 +121,16 @@ async function examine(
   const workload = await cluster.workload(release.workload, signal);
   const objects = await readObjects(cluster, release, signal);
   const different = compareRunning({ target, release, objects, template: workload?.template });
-  return different.length > 0 ? different : await probe(access, release, policy, now, signal);
+  const found = different.length > 0 ? different : await driftOf(access, release, signal);
+  return found.length > 0 ? found : await probe(access, release, policy, now, signal);
+}
+
+/** Field by field, for as many as a notification can hold. */
+async function driftOf(access: ClusterAccess, release: Release, signal: AbortSignal): Promise<readonly string[]> {
+  const objects = await compareRelease(access, release, signal);
+  return objects
+    .flatMap((object) => [...describeChange(object), ...(object.conflict === undefined ? [] : [object.conflict])])
+    .slice(0, MAX_FINDINGS);
 }
 
 function readObjects(cluster: Cluster, { hashed, fixed }: Release, signal: AbortSignal) {

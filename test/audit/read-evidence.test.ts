@@ -16,7 +16,7 @@ async function worldAfter(versions: readonly string[], options: WorldOptions = {
 const sourcesOf = ({ cluster, policies, now, ...others }: World) => ({
   ...others,
   policies,
-  openCluster: async () => ({ cluster, prober: cluster.prober }),
+  openCluster: async () => ({ cluster, prober: cluster.prober, previewer: cluster.previewer }),
   clock: { now, timeout: () => new AbortController().signal },
 });
 

@@ -17,7 +17,7 @@ clusterContract("the fake", async () => {
   );
   const find = (name: string) => cluster.find("ConfigMap", name);
   return {
-    access: { cluster, prober: cluster.prober },
+    access: { cluster, prober: cluster.prober, previewer: cluster.previewer },
     port: 8080,
     touch: async (name) => cluster.tamper("ConfigMap", name, { ...find(name)?.metadata.annotations, note: "x" }),
     takeOver: async (name) => cluster.takeOver("ConfigMap", name, { data: { LEVEL: "theirs" } }),

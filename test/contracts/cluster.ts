@@ -3,6 +3,7 @@ import { ForeignChangeError } from "../../shared/domain/errors.ts";
 import { ANNOTATIONS, type KubernetesObject, LABELS } from "../../shared/domain/release.ts";
 import { proofOfDeath, rolloutStatus } from "../../shared/domain/rollout-status.ts";
 import type { Cluster, ClusterAccess, ObservedObject, OwnedObject } from "../../shared/ports/cluster.ts";
+import type { Previewer } from "../../shared/ports/previewer.ts";
 
 /** How the pods of a workload turn out. */
 export type PodFate = "good" | "unhealthy" | "crash";
@@ -62,9 +63,10 @@ export function clusterContract(name: string, open: () => Promise<ClusterStage>)
   describe(`cluster: ${name}`, () => {
     let stage: ClusterStage;
     let cluster: Cluster;
+    let previewer: Previewer;
     beforeEach(async () => {
       stage = await open();
-      cluster = stage.access.cluster;
+      ({ cluster, previewer } = stage.access);
     });
 
     const seen = async (object: KubernetesObject): Promise<ObservedObject> => {
@@ -162,6 +164,25 @@ export function clusterContract(name: string, open: () => Promise<ClusterStage>)
       await expect(applying).rejects.toBeInstanceOf(ForeignChangeError);
       expect(await stage.data("a")).toEqual({ LEVEL: "theirs" });
       expect((await seen(object)).token).toEqual({ generation: 7, sequence: 1 });
+    });
+
+    it("says what an apply would make of an object, and changes nothing", async () => {
+      const object = config("a", { LEVEL: "ours" });
+      expect((await previewer.preview(object, signal)).live).toBeUndefined();
+      expect(await cluster.read(object, signal)).toBeUndefined();
+      await cluster.apply(object, undefined, signal);
+      const { live, next, conflict } = await previewer.preview(config("a", { LEVEL: "later" }), signal);
+      expect([live?.["data"], next["data"], conflict]).toEqual([{ LEVEL: "ours" }, { LEVEL: "later" }, undefined]);
+      expect(await stage.data("a")).toEqual({ LEVEL: "ours" });
+    });
+
+    it("says who is in the way of an apply, what it would make of the object all the same, and changes nothing", async () => {
+      await cluster.apply(config("a", { LEVEL: "ours" }), undefined, signal);
+      await stage.takeOver("a");
+      const { live, next, conflict } = await previewer.preview(config("a", { LEVEL: "ours" }), signal);
+      expect([live?.["data"], next["data"]]).toEqual([{ LEVEL: "theirs" }, { LEVEL: "ours" }]);
+      expect(conflict).toContain("somebody else");
+      expect(await stage.data("a")).toEqual({ LEVEL: "theirs" });
     });
 
     it("removes exactly what was seen; gone is no error", async () => {

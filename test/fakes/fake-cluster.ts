@@ -5,12 +5,14 @@ import type { PodStatus, WorkloadStatus } from "../../shared/domain/rollout-stat
 import { parseToken } from "../../shared/domain/token.ts";
 import type { ProbeAnswer } from "../../shared/domain/verification.ts";
 import type { Cluster, ObservedObject, OwnedObject, Prober } from "../../shared/ports/cluster.ts";
+import type { Previewer } from "../../shared/ports/previewer.ts";
 
 /** How the pods of an image behave. */
 export type Behaviour = "good" | "crash" | "wrong" | "unhealthy" | "stuck";
 
 export interface FakeCluster extends Cluster {
   prober: Prober;
+  previewer: Previewer;
   objects(): readonly KubernetesObject[];
   find(kind: string, name: string): KubernetesObject | undefined;
   /** Changes an object behind Belay's back; without a token it counts as somebody else's. */
@@ -139,6 +141,14 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
     },
     lastLines: async () => ["Error: the model cannot be read"],
     ping: async () => {},
+    previewer: {
+      preview: async (object) => {
+        const stored = store.get(objectKey(object));
+        const conflict =
+          stored?.taken === true ? `${object.kind} ${object.metadata.name} is somebody else's.` : undefined;
+        return { live: stored?.object, next: object, conflict };
+      },
+    },
     prober: {
       getPod: async (pod) => {
         const object = workload()?.object;

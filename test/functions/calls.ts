@@ -12,6 +12,7 @@ export function appThat(does: Partial<App>): App {
     tick: unexpected("tick"),
     giveCommand: unexpected("giveCommand"),
     readTarget: unexpected("readTarget"),
+    findDrift: unexpected("findDrift"),
     deadLetterOffice: unexpected("deadLetterOffice"),
     listDeployments: unexpected("listDeployments"),
     readDeployment: unexpected("readDeployment"),

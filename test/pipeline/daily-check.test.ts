@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { createPolicyReader } from "../../shared/steps/consumers.ts";
+import { findDrift } from "../../shared/steps/drift.ts";
 import { createWorld, type VersionFate } from "./world.ts";
 
 type World = ReturnType<typeof createWorld>;
@@ -52,6 +54,15 @@ describe("the daily deployment check", () => {
       },
       found: "churn runs nginx, not the release's image",
     },
+    {
+      what: "another number of pods",
+      meddle: (world) => {
+        const spec = structuredClone(world.cluster.find("Deployment", "churn")?.["spec"]) as { replicas: number };
+        spec.replicas += 4;
+        world.cluster.takeOver("Deployment", "churn", { spec });
+      },
+      found: "Deployment churn: spec.replicas is 6, 2 was recorded. Deployment churn: somebody else owns a field.",
+    },
   ])("says that there is $what, in one notification a notifier", async ({ meddle, found }) => {
     const world = await live();
     meddle(world);
@@ -93,5 +104,33 @@ describe("the daily deployment check", () => {
     await world.spawn().timers["daily-check"]();
     await world.run();
     expect(world.logged.filter(({ event }) => event === "daily-check.found")).toEqual([]);
+  });
+});
+
+describe("drift", () => {
+  const look = (world: World) => {
+    const { dependencies } = world.spawn();
+    return findDrift({ ...dependencies, readPolicy: createPolicyReader(dependencies) }, "churn");
+  };
+
+  it("is unknown where nothing was proven yet", async () => {
+    const world = createWorld();
+    expect(await look(world)).toMatchObject({ same: true, objects: [] });
+    expect(await look(world)).not.toHaveProperty("stable");
+  });
+
+  it("is nothing after a deployment, and after a rollback", async () => {
+    const world = await live({ "2": "crash" });
+    expect(await look(world)).toMatchObject({ same: true, stable: { version: "1" } });
+    await world.deploy("2");
+    expect(await look(world)).toMatchObject({ same: true, stable: { version: "1" } });
+  });
+
+  it("names what is gone and what is another", async () => {
+    const world = await live();
+    world.cluster.takeOver("Service", "churn", { spec: { ports: [] } });
+    const found = await look(world);
+    expect(found).toMatchObject({ same: false, objects: [{ object: "Service churn", change: "change" }] });
+    expect(found.objects[0]?.conflict).toContain("somebody else");
   });
 });

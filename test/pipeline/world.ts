@@ -63,7 +63,11 @@ export function createWorld({ policy = {}, fates = {}, pick, copies = 1 }: World
     const notifier = worker.wrap("notifier", {
       notify: async (notification: Notification) => void told.push(notification),
     });
-    const wrapped = { cluster: worker.wrap("cluster", cluster), prober: worker.wrap("prober", cluster.prober) };
+    const wrapped = {
+      cluster: worker.wrap("cluster", cluster),
+      prober: worker.wrap("prober", cluster.prober),
+      previewer: worker.wrap("previewer", cluster.previewer),
+    };
     const dependencies: PipelineDependencies = {
       store: worker.wrap("store", store),
       bus: worker.wrap("bus", bus),

@@ -12,7 +12,8 @@ import { anyObject, deployment, objectList, type Pod, podList } from "./schemas.
 
 const CALL_MS = 15_000;
 const MAX_BYTES = 16 * 1024 * 1024;
-const FIELD_MANAGER = "belay";
+/** Who owns what Belay applies. */
+export const FIELD_MANAGER = "belay";
 /** Applied to an absent object this creates it; on one that is there it never matches, so it is create-only. */
 const CREATE_ONLY = "1";
 /** More pods or leftovers than this are not looked at in one visit. */

@@ -6,6 +6,7 @@ import { createAksAccess } from "./aks-access.ts";
 import { createCluster } from "./cluster.ts";
 import type { KubeHttp } from "./kube-http.ts";
 import { createKubeconfigAccess } from "./kubeconfig-access.ts";
+import { createPreviewer } from "./previewer.ts";
 import { createProber } from "./prober.ts";
 
 export interface OpenClusterSettings {
@@ -36,6 +37,10 @@ export function createOpenCluster({ kubeconfigPath, arm }: OpenClusterSettings):
   };
   return async ({ cluster, namespace }) => {
     const http = await reach(cluster);
-    return { cluster: createCluster(http, namespace), prober: createProber(http, namespace) };
+    return {
+      cluster: createCluster(http, namespace),
+      prober: createProber(http, namespace),
+      previewer: createPreviewer(http, namespace),
+    };
   };
 }

@@ -49,7 +49,7 @@ export function createStage(fates: Readonly<Record<string, Behaviour>> = {}) {
       registry,
       builder,
       images,
-      openCluster: async () => ({ cluster, prober: cluster.prober }),
+      openCluster: async () => ({ cluster, prober: cluster.prober, previewer: cluster.previewer }),
       readTemplate: async () => ({ hash: "template", files: [{ path: "Dockerfile", content: Buffer.from("FROM a") }] }),
       readManifests: async () => BASE,
       notifiers,

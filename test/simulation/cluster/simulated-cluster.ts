@@ -8,6 +8,7 @@ import { createEventQueue } from "./event-queue.ts";
 import { createMeddling, type Meddling } from "./meddling.ts";
 import { createObservations, type Observations } from "./observations.ts";
 import { createPods } from "./pods.ts";
+import { createPreviewerPort } from "./previewer-port.ts";
 import { createProberPort, endpoints } from "./prober-port.ts";
 import { createStore } from "./store.ts";
 import type { Behaviour } from "./workload.ts";
@@ -65,7 +66,8 @@ export function createSimulatedCluster({ now, behaviour, random }: SimulatedClus
       const known = opened.get(namespace);
       if (known !== undefined) return known;
       const cluster = createClusterPort(dependencies, namespace);
-      const access = { cluster, prober: createProberPort(dependencies, namespace) };
+      const prober = createProberPort(dependencies, namespace);
+      const access = { cluster, prober, previewer: createPreviewerPort(dependencies, namespace) };
       opened.set(namespace, access);
       return access;
     },
@@ -90,7 +92,9 @@ export function createSimulatedCluster({ now, behaviour, random }: SimulatedClus
     },
     configurationInUse: (namespace) =>
       new Set(
-        [...pods.in(namespace).values()].flatMap(({ template }) => readPodTemplate(template.source).configuration),
+        [...pods.in(namespace).values()].flatMap(
+          ({ template: { source } }) => readPodTemplate({ template: source }).configuration,
+        ),
       ),
     readyPods: (namespace, workload) => {
       play();

@@ -114,8 +114,12 @@ export function createBelayApp(modules: BelayModules, outside: Outside, call: Ca
   const access = (namespace: string): ClusterAccess => {
     const known = clusters.get(namespace);
     if (known !== undefined) return known;
-    const { cluster, prober } = outside.open(namespace);
-    const opened = { cluster: guard("cluster", cluster), prober: guard("prober", prober, PROBE_ERRORS) };
+    const { cluster, prober, previewer } = outside.open(namespace);
+    const opened = {
+      cluster: guard("cluster", cluster),
+      prober: guard("prober", prober, PROBE_ERRORS),
+      previewer: guard("previewer", previewer),
+    };
     clusters.set(namespace, opened);
     return opened;
   };
