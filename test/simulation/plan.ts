@@ -20,8 +20,8 @@ export type Doing =
   | { kind: "back"; version: string }
   | { kind: "delete-alias" }
   | { kind: "delete-version"; version: string }
-  /** Another configuration in the manifests, and with `second` a second workload. */
-  | { kind: "change-manifests"; second: boolean };
+  /** Another configuration in the manifests that releases are rendered from. */
+  | { kind: "change-manifests" };
 
 /** Something that goes wrong in the world, and how long it lasts. */
 export interface Trouble {

@@ -1,6 +1,5 @@
 import type { TargetPolicy } from "../../shared/domain/policy.ts";
 import type { KubernetesObject } from "../../shared/domain/release.ts";
-import { BASE } from "../pipeline/manifests.ts";
 import type { Checks } from "./check/checks.ts";
 import type { SimulatedCluster } from "./cluster/simulated-cluster.ts";
 import type { Faults, WorldFault } from "./kernel/faults.ts";
@@ -53,7 +52,8 @@ export function act({ registry, faults, manifests, say }: World, doing: Doing): 
       return registry.deleteVersion(doing.version);
     case "change-manifests":
       say("somebody changes the manifests");
-      manifests.splice(0, manifests.length, ...changedManifests(doing.second));
+      for (const [index, one] of manifests.entries())
+        if (one.kind === "ConfigMap") manifests[index] = { ...one, data: { LOG_LEVEL: "debug" } };
       return;
     default:
       return doing satisfies never;
@@ -119,15 +119,6 @@ export function strike(world: World, { kind, lastsMs }: Trouble): void {
     "dead-letters-replayed": () => replay(world),
   };
   troubles[kind]?.();
-}
-
-function changedManifests(second: boolean): readonly KubernetesObject[] {
-  const changed = BASE.map((object) =>
-    object.kind === "ConfigMap" ? { ...object, data: { LOG_LEVEL: "debug" } } : object,
-  );
-  const workload = BASE.find(({ kind }) => kind === "Deployment");
-  if (!second || workload === undefined) return changed;
-  return [...changed, { ...workload, metadata: { name: "second" } }];
 }
 
 /** A policy by which fewer looks and predictions are enough. */

@@ -101,6 +101,8 @@ export function createChecks(watched: Watched) {
   };
   const { fail } = evidence;
 
+  // What has happened on the cluster by then comes before what is written.
+  const cluster = watchCluster(evidence);
   table.onWrite((changes) => {
     for (const { partition, row, before, after, etag } of changes) {
       if (before !== undefined && (etag === undefined || etag === "*") && !row.startsWith("release:"))
@@ -114,7 +116,6 @@ export function createChecks(watched: Watched) {
     if (transaction !== undefined) apply(evidence, transaction);
   });
   watchMessages(evidence);
-  const cluster = watchCluster(evidence);
 
   return {
     watchBuilds: (builds: SimulatedBuilds) => watchBuilds(evidence, builds),

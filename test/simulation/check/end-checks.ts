@@ -44,9 +44,10 @@ function judgeTarget(evidence: Evidence, policy: TargetPolicy): void {
   if (target.active !== undefined) evidence.fail("I1", `${target.name} names ${target.active} as active at rest`);
   const excused = (excuses.get(policy.target)?.size ?? 0) + rivalsOf(evidence, policy);
   const wanted = records.get(policy.target)?.get(target.wanted?.generation ?? -1);
+  const stopped = [...(excuses.get(policy.target) ?? [])].every((kind) => kind === "person-stops");
+  if (stopped) judgeFirst(evidence, policy, target, wanted);
   if (excused === 0) {
     judgeWanted(evidence, wanted);
-    judgeFirst(evidence, policy, target, wanted);
     judgeHold(evidence, target);
   }
   if (excused === 0 && target.hold === undefined) judgeServing(evidence, policy, target);

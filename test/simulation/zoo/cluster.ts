@@ -159,6 +159,62 @@ export const CLUSTER: readonly Defect[] = [
     patch(ROLLBACK, "fixed: [...fixed, ...zeroed]", "fixed: [...fixed.filter(isWorkload), ...zeroed]"),
   ),
   defect(
+    "unchanged-not-stamped",
+    "rollback-stamps",
+    "Going back leaves alone what is the same in both releases, and it keeps the candidate's token.",
+    patch(
+      ROLLBACK,
+      PUT_BACK,
+      `  const same = new Set(candidate?.fixed.map((object) => JSON.stringify(object)));\n${PUT_BACK.replace(
+        "...fixed,",
+        "...fixed.filter((object) => !same.has(JSON.stringify(object))),",
+      )}`,
+    ),
+  ),
+  defect(
+    "absent-left-absent",
+    "rollback-stamps",
+    "A first release that failed is scaled to zero where it is there; what a frozen visit has yet to create is not.",
+    patch(
+      ROLLBACK,
+      "  await applyChange(cluster, { releaseId: candidate.id, hashed: candidate.hashed, fixed, token, formerly }, signal);\n",
+      "  const there: KubernetesObject[] = [];\n" +
+        "  for (const object of fixed) if ((await cluster.read(object, signal)) !== undefined) there.push(object);\n" +
+        "  const { id: releaseId, hashed } = candidate;\n" +
+        "  await applyChange(cluster, { releaseId, hashed, fixed: there, token, formerly }, signal);\n",
+    ),
+  ),
+  defect(
+    "candidates-workload-left",
+    "rollback-stamps",
+    "A workload that only the candidate has is left as it is.",
+    patch(ROLLBACK, "fixed: [...fixed, ...zeroed]", "fixed: zeroed.length > 0 ? fixed : [...fixed]"),
+  ),
+  defect(
+    "retired-by-verify",
+    "retiring-never-back",
+    "The last check removes what the former release alone has, and what it cannot remove turns the new one back.",
+    patch(
+      "shared/steps/verify.ts",
+      "import { PermanentError }",
+      'import { objectKey } from "../domain/release.ts";\nimport { PermanentError }',
+    ),
+    patch(
+      "shared/steps/verify.ts",
+      '      case "proven":\n',
+      '      case "proven": {\n' +
+        "        const { cluster } = await openCluster(policy);\n" +
+        "        const kept = new Set([...release.hashed, ...release.fixed].map(objectKey));\n" +
+        "        for (const owned of await cluster.listOwned(deployment.target, signal))\n" +
+        "          if (!kept.has(objectKey(owned.reference))) await cluster.remove(owned, signal);\n",
+    ),
+    patch(
+      "shared/steps/verify.ts",
+      "        return { ...(await keep(images, release.image, look.found, signal)), work };\n",
+      "        return { ...(await keep(images, release.image, look.found, signal)), work };\n      }\n",
+    ),
+  ),
+  defect(
     "rollback-not-verified",
     "I4",
     "A way back has succeeded when its pods are there, before they are verified.",

@@ -147,6 +147,16 @@ export const RUNNING: readonly Defect[] = [
     ),
   ),
   defect(
+    "waiting-owes-nothing",
+    "none-without-owner",
+    "Whoever waits is owed no message: only another one's ending would start it.",
+    patch(
+      "shared/domain/owed.ts",
+      '  const queue = deployment.phase === "Waiting" ? "validate" : deployment.step;\n',
+      '  if (deployment.phase === "Waiting") return [];\n  const queue = deployment.step;\n',
+    ),
+  ),
+  defect(
     "gap-not-granted",
     "gap-bounded",
     "Time in which nobody visited counts against the step.",

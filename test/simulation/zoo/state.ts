@@ -34,6 +34,22 @@ export const STATE: readonly Defect[] = [
     ),
   ),
   defect(
+    "hint-without-etag",
+    "deleted-by-etag",
+    "A settled hint is deleted whatever has become of it since it was read.",
+    patch(
+      STORE,
+      "table.remove(OPEN, openRow(target, generation), etag)",
+      'table.remove(OPEN, openRow(target, generation), etag && "*")',
+    ),
+  ),
+  defect(
+    "short-hashes",
+    "long-hashes",
+    "Names are told apart by 40 bits of their hash.",
+    patch("shared/domain/digest.ts", "sha256(name).slice(0, 32)", "sha256(name).slice(0, 10)"),
+  ),
+  defect(
     "own-replay-is-error",
     "conflict-is-read-again",
     "A write that was made before counts as an error of the table.",
@@ -68,6 +84,23 @@ export const STATE: readonly Defect[] = [
       "      await tryLater(dependencies, queue, envelope.data, messageId, error);",
       '      dependencies.log("warn", "step.rescheduled", { queue, messageId, reason: String(error) });',
     ),
+  ),
+  defect(
+    "refused-is-dropped",
+    "poison-with-reason",
+    "A message that can never be handled is completed, and lies nowhere.",
+    patch(
+      CONSUME,
+      '  await bus.send([{ queue: "poison", id: `${shortened(messageId)}/poison`, body: poison }]);\n',
+      '  log("debug", "message.dropped", { id: `${shortened(messageId)}/poison`, size: JSON.stringify(poison).length });\n' +
+        "  void bus;\n",
+    ),
+  ),
+  defect(
+    "poison-without-reason",
+    "poison-with-reason",
+    "What is set aside does not say why.",
+    patch(CONSUME, "const poison = { queue, messageId, reason, body };", "const poison = { queue, messageId, body };"),
   ),
   defect(
     "copy-under-same-id",

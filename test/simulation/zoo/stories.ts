@@ -1,3 +1,4 @@
+import type { TargetPolicy } from "../../../shared/domain/policy.ts";
 import type { CallFault } from "../kernel/faults.ts";
 import { type Doing, drawPlan, type Plan, type Trouble, type VersionFate } from "../plan.ts";
 
@@ -14,6 +15,7 @@ export interface Story {
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
 const GOOD: VersionFate = { pods: "good", build: "good" };
 const CRASH: VersionFate = { pods: "crash", build: "good" };
@@ -29,6 +31,8 @@ const NO_TROUBLE = {
   givenUp: 0,
   early: 0,
 };
+
+const [POLICY] = drawPlan(1).policies as [TargetPolicy];
 
 /** A plan in which nothing happens but what is told. */
 function tell(
@@ -66,6 +70,7 @@ const back = (at: number, version: number): readonly [number, Doing] => [
   at,
   { kind: "back", version: String(version) },
 ];
+const change = (at: number): readonly [number, Doing] => [at, { kind: "change-manifests" }];
 const trouble = (kind: Trouble["kind"], at: number, lastsMs = 0): Trouble => ({ kind, at, lastsMs });
 
 /** One telling for each number from `from` to `to`. */
@@ -98,11 +103,9 @@ export const STORIES: Readonly<Record<string, Story>> = {
     most: 2,
   },
   "two processes die while the one that waits is replaced": {
-    plans: each(14, 18, 2, (at) =>
-      tell([GOOD, GOOD, GOOD], [promote(SECOND, 1), promote(at * SECOND, 2), promote((at + 2) * SECOND, 3)], {
-        workers: 3,
-      }),
-    ),
+    plans: [
+      tell([GOOD, GOOD, GOOD], [promote(SECOND, 1), promote(14 * SECOND, 2), promote(16 * SECOND, 3)], { workers: 3 }),
+    ],
     points: /^table\.transact/,
     kinds: ["crash-after"],
     most: 2,
@@ -160,6 +163,52 @@ export const STORIES: Readonly<Record<string, Story>> = {
         seed,
         troubles: [trouble("foreign-edit", 2 * MINUTE)],
       }),
+    ),
+  },
+  "two targets want one place": {
+    plans: [tell([GOOD], [promote(SECOND, 1)], { policies: [POLICY, { ...POLICY, target: "second" }] })],
+  },
+  "the dead notifier is told first": {
+    plans: [
+      tell([GOOD], [promote(SECOND, 1)], {
+        policies: [{ ...POLICY, notify: ["webhook", "log"] }],
+        troubles: [trouble("notifier-down", 0, 10 * MINUTE)],
+      }),
+    ],
+  },
+  "the manifests change": {
+    plans: [
+      tell([GOOD, GOOD], [promote(SECOND, 1), change(MINUTE), promote(2 * MINUTE, 2)]),
+      tell([GOOD, CRASH], [promote(SECOND, 1), change(MINUTE), promote(2 * MINUTE, 2)]),
+    ],
+  },
+  "a frozen visit of the first release wakes after it was stopped": {
+    plans: each(10, 13, 0.5, (at) =>
+      tell([GOOD], [promote(SECOND, 1)], { troubles: [trouble("person-stops", at * SECOND)], healsAt: 3 * HOUR }),
+    ),
+    points: /^cluster\.(read|apply)/,
+    kinds: ["freeze-before"],
+  },
+  "others have something under the label": {
+    plans: [
+      tell([GOOD, CRASH], [promote(SECOND, 1), promote(2 * MINUTE, 2)], {
+        troubles: [trouble("foreign-object", MINUTE)],
+      }),
+    ],
+  },
+  "one release is kept for a day": {
+    plans: each(5, 30, 5, (at) =>
+      tell([GOOD, GOOD], [promote(SECOND, 1), promote(HOUR, 2), back(3 * DAY + at * SECOND, 1)], {
+        releaseSeconds: 86_400,
+        healsAt: 4 * DAY,
+      }),
+    ),
+    points: /^images\.(unlock|remove)/,
+    kinds: ["freeze-before"],
+  },
+  "messages come before their time": {
+    plans: each(1, 5, 1, (seed) =>
+      tell([GOOD, CRASH], [promote(SECOND, 1), promote(2 * MINUTE, 2)], { seed, bus: { ...NO_TROUBLE, early: 0.3 } }),
     ),
   },
   "the sweep comes while a promotion is accepted": {
