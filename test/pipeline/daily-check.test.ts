@@ -61,7 +61,7 @@ describe("the daily deployment check", () => {
         spec.replicas += 4;
         world.cluster.takeOver("Deployment", "churn", { spec });
       },
-      found: "Deployment churn: spec.replicas is 6, 2 was recorded. Deployment churn: somebody else owns a field.",
+      found: "Deployment churn: spec.replicas is 7, 3 was recorded. Deployment churn is somebody else's.",
     },
   ])("says that there is $what, in one notification a notifier", async ({ meddle, found }) => {
     const world = await live();
