@@ -1,3 +1,4 @@
+import type { NetworkNeeds } from "../domain/policy.ts";
 import type { RetentionSection } from "./policy-retention-schema.ts";
 import type { Sections } from "./policy-schema.ts";
 
@@ -8,7 +9,9 @@ type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
 export const DEFAULTS: {
   readonly namespace: string;
   readonly build: Complete<NonNullable<Sections["build"]>>;
-  readonly rollout: Complete<NonNullable<Sections["rollout"]>>;
+  readonly rollout: Complete<Omit<NonNullable<Sections["rollout"]>, "autoscaling">>;
+  /** Where a policy says anything of the network. */
+  readonly network: NetworkNeeds;
   readonly verifyTimeout: number;
   readonly health: Complete<NonNullable<Verify["health"]>>;
   readonly predictions: Complete<NonNullable<Verify["predictions"]>>;
@@ -36,6 +39,14 @@ export const DEFAULTS: {
     maxUnavailable: 0,
     startup: 150,
     timeout: 600,
+  },
+  network: {
+    internal: false,
+    clients: [],
+    metrics: [{ kind: "pods", namespace: "monitoring", labels: {} }],
+    // On AKS the API server comes in through the konnectivity agents there.
+    apiServer: [{ kind: "pods", namespace: "kube-system", labels: {} }],
+    artifacts: [],
   },
   verifyTimeout: 600,
   health: { path: "/ready", attempts: 30, interval: 3, successes: 3, timeout: 2 },

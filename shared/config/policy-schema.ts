@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type Gate, NOTIFIER_NAMES, STRATEGY_NAMES } from "../domain/policy.ts";
+import { networkSection } from "./policy-network-schema.ts";
 import { pointer } from "./policy-pointer-schema.ts";
 import { retentionSection } from "./policy-retention-schema.ts";
 import {
@@ -64,10 +65,21 @@ const build = z.strictObject({
   maxContext: size("1KiB", "100GiB").describe("Largest model with its serving files. Default: 10GiB.").exactOptional(),
 });
 
+const autoscaling = z
+  .strictObject({ minReplicas: wholeNumber(1, 1_000), maxReplicas: wholeNumber(1, 1_000) })
+  .refine(({ minReplicas, maxReplicas }) => minReplicas <= maxReplicas, {
+    error: "a maxReplicas of at least the minReplicas",
+  });
+
 const rollout = z.strictObject({
   strategy: oneOf(STRATEGY_NAMES).describe("Default: rolling.").exactOptional(),
   manifests: folder.describe("Folder with the base manifests. Default: infra/kubernetes.").exactOptional(),
-  replicas: wholeNumber(1, 1_000).describe("Default: 3.").exactOptional(),
+  replicas: wholeNumber(1, 1_000)
+    .describe("Where no autoscaler is among the base manifests. Default: 3.")
+    .exactOptional(),
+  autoscaling: autoscaling
+    .describe("Bounds of the base manifests' autoscaler; equal ones fix the replicas. Default: the autoscaler's own.")
+    .exactOptional(),
   maxSurge: wholeNumber(0, 1_000).describe("Pods above the replicas during a rollout. Default: 1.").exactOptional(),
   maxUnavailable: wholeNumber(0, 1_000)
     .describe("Pods below the replicas during a rollout. Default: 0.")
@@ -85,6 +97,9 @@ export const sections = z.strictObject({
   gates: list(gate, 50).describe("All must be met before anything is built.").exactOptional(),
   build: build.exactOptional(),
   rollout: rollout.exactOptional(),
+  network: networkSection
+    .describe("What the model needs of the network. Default: as the base manifests say.")
+    .exactOptional(),
   verify: verifySection.exactOptional(),
   onFirstFailure: oneOf(["scale-to-zero", "keep"])
     .describe("What is left of a first deployment that fails and has nothing to go back to. Default: scale-to-zero.")

@@ -1,8 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Document, LineCounter, parseAllDocuments } from "yaml";
+import { type Document, isNode, LineCounter, parseAllDocuments } from "yaml";
 import * as z from "zod";
-import { InvalidManifestError, type KubernetesObject } from "../domain/release.ts";
+import { InvalidManifestError } from "../domain/manifest.ts";
+import type { KubernetesObject } from "../domain/release.ts";
+import { unknownFields } from "./unknown-fields.ts";
 
 const kubernetesObject: z.ZodType<KubernetesObject> = z.looseObject({
   apiVersion: z.string().min(1),
@@ -15,17 +17,23 @@ const kubernetesObject: z.ZodType<KubernetesObject> = z.looseObject({
   }),
 });
 
+/** How `kubectl apply -k` knows a kustomization. */
+const KUSTOMIZATIONS = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 /** Files of base manifests; more is most likely the wrong folder. */
 const MAX_FILES = 50;
 
 /**
  * The Kubernetes objects in a folder's YAML files, in the order of the files' names; subfolders are left aside.
- * @throws InvalidManifestError with file, line and what is wrong.
+ * @throws InvalidManifestError with file, line and what is wrong; for a kustomization, how to build it.
  */
 export async function readManifests(folder: string): Promise<readonly KubernetesObject[]> {
   const names = await readdir(folder).catch(() => {
     throw new InvalidManifestError(`rollout.manifests: the folder ${folder} cannot be read.`);
   });
+  if (names.some((name) => KUSTOMIZATIONS.includes(name)))
+    throw new InvalidManifestError(
+      `rollout.manifests: ${folder} is a kustomization, which Belay does not build. Build it into a folder of its own, with kubectl kustomize ${folder} -o that-folder/manifests.yaml, and name that one.`,
+    );
   const files = names.filter((name) => /\.ya?ml$/.test(name)).sort();
   if (files.length === 0 || files.length > MAX_FILES)
     throw new InvalidManifestError(
@@ -49,11 +57,26 @@ export function parseManifests(file: string, text: string): readonly KubernetesO
     const value = toPlain(document, (what) => refused(start, what));
     if (value === null) return [];
     const parsed = kubernetesObject.safeParse(value);
-    if (parsed.success) return [parsed.data];
+    if (parsed.success) return [checkFields(parsed.data, document, (at, what) => refused(at ?? start, what))];
     const [issue] = parsed.error.issues;
     const path = issue === undefined || issue.path.length === 0 ? "the document" : issue.path.join(".");
     throw refused(start, `${path}: ${issue?.message}`);
   });
+}
+
+/** A field that Kubernetes does not know is a slip of the pen; the server would say so only after the build. */
+function checkFields(
+  object: KubernetesObject,
+  document: Document,
+  refused: (at: number | undefined, what: string) => InvalidManifestError,
+): KubernetesObject {
+  const [unknown] = unknownFields(object);
+  if (unknown === undefined) return object;
+  const { path, meant } = unknown;
+  const node = document.getIn(path, true);
+  const remedy = meant === undefined ? "Remove it." : `Write ${meant}.`;
+  const where = `${object.kind} ${object.metadata.name}: ${path.join(".")}`;
+  throw refused(isNode(node) ? node.range?.[0] : undefined, `${where} is no field that Kubernetes knows. ${remedy}`);
 }
 
 /** Aliases of aliases would make a small file endless; the parser stops at a hundred. */

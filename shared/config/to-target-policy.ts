@@ -1,6 +1,7 @@
 import type { ClusterReference, TargetPolicy } from "../domain/policy.ts";
 import { DEFAULTS } from "./policy-defaults.ts";
 import type { Sections, TargetEntry } from "./policy-schema.ts";
+import { toNetworkNeeds } from "./to-network-needs.ts";
 
 /** What the settings say about clusters. */
 export interface ClusterSettings {
@@ -26,6 +27,7 @@ export function toTargetPolicy(
     gates: entry.gates ?? defaults.gates ?? [],
     build: toBuild({ ...DEFAULTS.build, ...defaults.build, ...entry.build }),
     rollout: toRollout({ ...DEFAULTS.rollout, ...defaults.rollout, ...entry.rollout }),
+    ...toNetworkNeeds(entry.network, defaults.network),
     verify: toVerify(entry.verify ?? {}, defaults.verify ?? {}),
     firstFailure: entry.onFirstFailure ?? defaults.onFirstFailure ?? DEFAULTS.onFirstFailure,
     movedBack: entry.onMovedBack ?? defaults.onMovedBack ?? DEFAULTS.onMovedBack,
@@ -47,7 +49,9 @@ function toBuild({ timeout, maxContext, ...others }: typeof DEFAULTS.build): Tar
   return { ...others, timeoutSeconds: timeout, maxContextBytes: maxContext };
 }
 
-function toRollout({ startup, timeout, ...others }: typeof DEFAULTS.rollout): TargetPolicy["rollout"] {
+type RolloutSection = typeof DEFAULTS.rollout & Pick<NonNullable<Sections["rollout"]>, "autoscaling">;
+
+function toRollout({ startup, timeout, ...others }: RolloutSection): TargetPolicy["rollout"] {
   return { ...others, startupSeconds: startup, timeoutSeconds: timeout };
 }
 

@@ -61,6 +61,32 @@ export interface Retention {
   keptReleases: number;
 }
 
+/** Who may reach a model, or what it may reach: pods of a namespace (all, or those with these labels), or addresses. */
+export type NetworkPeer =
+  | { kind: "pods"; namespace: string; labels: Readonly<Record<string, string>> }
+  | { kind: "addresses"; cidr: string };
+
+/** Something a model calls, and on which TCP port. */
+export type NetworkDestination = NetworkPeer & { port: number };
+
+/** What a target needs of the network; its Service and its NetworkPolicy are rendered from this. */
+export interface NetworkNeeds {
+  /** Undefined: as the base manifests say. */
+  service?: "ClusterIP" | "LoadBalancer";
+  /** Whether a load balancer has an address of the virtual network only. */
+  internal: boolean;
+  /** Beside the target's own namespace: ingress controllers, or addresses. None with a load balancer: everybody. */
+  clients: readonly NetworkPeer[];
+  /** Who scrapes metrics. */
+  metrics: readonly NetworkPeer[];
+  /** From where the API server's proxies reach the pods: Belay's own health looks and predictions come that way. */
+  apiServer: readonly NetworkPeer[];
+  /** Only where the serving image needs MLflow at its start. */
+  mlflow?: { uri: string; to: readonly NetworkDestination[] };
+  /** Where the serving image fetches its model from, if it does. */
+  artifacts: readonly NetworkDestination[];
+}
+
 /** Everything the policy says about one target, defaults filled in. Durations are seconds, sizes bytes. */
 export interface TargetPolicy {
   /** The target's name: lower-case letters, digits and dashes. Also its partition key. */
@@ -86,13 +112,18 @@ export interface TargetPolicy {
     strategy: StrategyName;
     /** Folder with the base manifests, relative to the policy. */
     manifests: string;
+    /** Without an autoscaler among the base manifests. */
     replicas: number;
+    /** Bounds of the autoscaler, where they are not the base manifests' own. */
+    autoscaling?: { minReplicas: number; maxReplicas: number };
     maxSurge: number;
     maxUnavailable: number;
     /** How long a pod may take to start, which becomes its startup probe. */
     startupSeconds: number;
     timeoutSeconds: number;
   };
+  /** Undefined: the base manifests' own. */
+  network?: NetworkNeeds;
   verify: { health: HealthPolicy; predictions: PredictionPolicy; timeoutSeconds: number };
   /** What happens to the workload when the first deployment of a target fails and nothing can be put back. */
   firstFailure: "scale-to-zero" | "keep";

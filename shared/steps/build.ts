@@ -1,11 +1,13 @@
 import type { BuildWork } from "../domain/deployment.ts";
 import { canonicalJson, sha256, slug } from "../domain/digest.ts";
 import { TransientError } from "../domain/errors.ts";
+import { InvalidManifestError } from "../domain/manifest.ts";
 import { describeModel, identityKey } from "../domain/model.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { errored, failed } from "../domain/problem.ts";
-import { InvalidManifestError, type KubernetesObject, renderRelease } from "../domain/release.ts";
+import type { KubernetesObject } from "../domain/release.ts";
+import { renderRelease } from "../domain/render-release.ts";
 import type { BuildRecord, DeploymentStore, Versioned } from "../ports/deployment-store.ts";
 import type { BuildState, ImageBuilder } from "../ports/image-builder.ts";
 import type { ImageRegistry } from "../ports/image-registry.ts";

@@ -7,7 +7,8 @@ import type {
 } from "../../shared/audit/evidence.ts";
 import type { Deployment, Succeeded } from "../../shared/domain/deployment.ts";
 import { readPodTemplate } from "../../shared/domain/pod-template.ts";
-import { objectKey, type Release, renderRelease } from "../../shared/domain/release.ts";
+import { objectKey, type Release } from "../../shared/domain/release.ts";
+import { renderRelease } from "../../shared/domain/render-release.ts";
 import type { WorkloadStatus } from "../../shared/domain/rollout-status.ts";
 import type { StableRelease, Target } from "../../shared/domain/target.ts";
 import type { Visit } from "../../shared/domain/visit.ts";

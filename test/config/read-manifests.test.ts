@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseManifests, readManifests } from "../../shared/config/read-manifests.ts";
-import { InvalidManifestError } from "../../shared/domain/release.ts";
+import { InvalidManifestError } from "../../shared/domain/manifest.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -27,6 +27,15 @@ describe("a folder", () => {
     await expect(readManifests(join(folder, "missing"))).rejects.toThrow(/missing cannot be read/);
     await expect(readManifests(folder)).rejects.toThrow(/holds 0 YAML files/);
   });
+
+  test.each(["kustomization.yaml", "kustomization.yml", "Kustomization"])(
+    "that is a kustomization (%s) is refused with how to build it",
+    async (name) => {
+      writeFileSync(join(folder, name), "resources: [a.yaml]");
+      writeFileSync(join(folder, "a.yaml"), config("one"));
+      await expect(readManifests(folder)).rejects.toThrow(/is a kustomization.*kubectl kustomize .* -o /);
+    },
+  );
 });
 
 describe("a file that is no manifest is refused with file and line", () => {
@@ -47,6 +56,16 @@ describe("a file that is no manifest is refused with file and line", () => {
       name: "a label that is a number",
       text: "apiVersion: v1\nkind: A\nmetadata: { name: a, labels: { v: 1 } }\n",
       message: /metadata\.labels\.v: /,
+    },
+    {
+      name: "a field that Kubernetes does not know",
+      text: `${config("a")}---\napiVersion: apps/v1\nkind: Deployment\nmetadata: { name: b }\nspec:\n  replcas: 3\n`,
+      message: /^f\.yaml:9: Deployment b: spec\.replcas is no field that Kubernetes knows\. Write replicas\.$/,
+    },
+    {
+      name: "such a field deep in a list",
+      text: `apiVersion: v1\nkind: Service\nmetadata: { name: b }\nspec:\n  ports:\n    - port: 80\n      colour: 1\n`,
+      message: /^f\.yaml:7: Service b: spec\.ports\.0\.colour is no field that Kubernetes knows\. Remove it\.$/,
     },
     { name: "a list", text: "- 1", message: /^f\.yaml:1: / },
     { name: "aliases without end", text: bomb(), message: /^f\.yaml:1: / },

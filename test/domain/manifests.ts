@@ -51,5 +51,5 @@ export const FULL: readonly KubernetesObject[] = [
     metadata: { name: "metrics" },
     spec: { endpoints: [{ tlsConfig: { ca: { configMap: { name: "settings", key: "ca" } } } }] },
   },
-  { apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name: "high" }, value: 10 },
+  { apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: { name: "budget" }, spec: { minAvailable: "50%" } },
 ];

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { readPodTemplate } from "../../shared/domain/pod-template.ts";
-import { renderRelease } from "../../shared/domain/release.ts";
+import { renderRelease } from "../../shared/domain/render-release.ts";
 import { BASE, policyFor } from "../pipeline/manifests.ts";
 import { identity } from "./build.ts";
 

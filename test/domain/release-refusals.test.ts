@@ -1,13 +1,7 @@
 import { describe, expect, it } from "vitest";
-import {
-  atZero,
-  InvalidManifestError,
-  isWorkload,
-  type KubernetesObject,
-  objectKey,
-  renderRelease,
-  zeroedWorkloads,
-} from "../../shared/domain/release.ts";
+import { InvalidManifestError } from "../../shared/domain/manifest.ts";
+import { atZero, isWorkload, type KubernetesObject, objectKey, zeroedWorkloads } from "../../shared/domain/release.ts";
+import { renderRelease } from "../../shared/domain/render-release.ts";
 import { BASE, policyFor } from "../pipeline/manifests.ts";
 import { identity } from "./build.ts";
 
@@ -18,8 +12,10 @@ function object(kind: string, changes: Partial<KubernetesObject> = {}): Kubernet
   return { apiVersion: "v1", kind, metadata: { name: "extra" }, ...changes };
 }
 
+const autoscaler = (spec: object) => object("HorizontalPodAutoscaler", { apiVersion: "autoscaling/v2", spec });
 const without = (kind: string) => BASE.filter((one) => one.kind !== kind);
-const containers = (...list: unknown[]) => object("Deployment", { spec: { template: { spec: { containers: list } } } });
+const deployment = (spec: unknown) => object("Deployment", { apiVersion: "apps/v1", spec });
+const containers = (...list: unknown[]) => deployment({ template: { spec: { containers: list } } });
 
 describe("base manifests are refused", () => {
   it.each(["Namespace", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"])(
@@ -32,9 +28,32 @@ describe("base manifests are refused", () => {
   it.each<{ name: string; base: readonly KubernetesObject[]; message: string }>([
     { name: "with a Secret", base: [...BASE, object("Secret")], message: "Secret extra: a release is stored" },
     {
-      name: "with an autoscaler: the replicas are the policy's",
-      base: [...BASE, object("HorizontalPodAutoscaler")],
-      message: "HorizontalPodAutoscaler extra: the replicas of a target are the policy's.",
+      name: "with two autoscalers",
+      base: [...BASE, autoscaler({ maxReplicas: 5 }), autoscaler({ maxReplicas: 5 })],
+      message: "more than one HorizontalPodAutoscaler",
+    },
+    ...[{}, { minReplicas: 0, maxReplicas: 5 }, { minReplicas: 6, maxReplicas: 5 }, { maxReplicas: "5" }].map(
+      (spec) => ({
+        name: `with an autoscaler of the bounds ${JSON.stringify(spec)}`,
+        base: [...BASE, autoscaler(spec)],
+        message: "HorizontalPodAutoscaler extra: minReplicas from 1 up and maxReplicas from there up are needed.",
+      }),
+    ),
+    {
+      name: "with an autoscaler of an older version",
+      base: [...BASE, { ...autoscaler({ maxReplicas: 5 }), apiVersion: "autoscaling/v1" }],
+      message: "HorizontalPodAutoscaler extra: write autoscaling/v2 instead of autoscaling/v1.",
+    },
+    {
+      name: "with a budget that lets no pod be evicted",
+      base: [...BASE, object("PodDisruptionBudget", { apiVersion: "policy/v1", spec: { minAvailable: 3 } })],
+      message: "PodDisruptionBudget extra: with minAvailable 3 of 3 replicas no node can be drained",
+    },
+    {
+      name: "with a kind that no release may hold, named with what may be",
+      base: [...BASE, object("Job", { apiVersion: "batch/v1" })],
+      message:
+        "Job extra: batch/v1 Job cannot be part of a release, which may hold ConfigMap, Service, Deployment, HorizontalPodAutoscaler, PodDisruptionBudget, NetworkPolicy, ServiceMonitor, PrometheusRule; apply it once, with the set-up.",
     },
     {
       name: "with a StatefulSet",
@@ -42,7 +61,7 @@ describe("base manifests are refused", () => {
       message: "StatefulSet extra: the workload of a target is a Deployment.",
     },
     { name: "without a Deployment", base: without("Deployment"), message: "hold no Deployment" },
-    { name: "with two Deployments", base: [...BASE, object("Deployment")], message: "more than one Deployment" },
+    { name: "with two Deployments", base: [...BASE, deployment({})], message: "more than one Deployment" },
     { name: "without a Service", base: without("Service"), message: "hold no Service" },
     { name: "with two Services", base: [...BASE, object("Service")], message: "more than one Service" },
     {
@@ -52,17 +71,17 @@ describe("base manifests are refused", () => {
     },
     {
       name: "with containers that are no list",
-      base: [...without("Deployment"), object("Deployment", { spec: { template: { spec: { containers: "model" } } } })],
+      base: [...without("Deployment"), deployment({ template: { spec: { containers: "model" } } })],
       message: 'no container named "model"',
     },
     {
       name: "with a Deployment that says nothing",
-      base: [...without("Deployment"), object("Deployment", { spec: null })],
+      base: [...without("Deployment"), deployment(null)],
       message: 'no container named "model"',
     },
     {
       name: "with a spec that is a list",
-      base: [...without("Deployment"), object("Deployment", { spec: [] })],
+      base: [...without("Deployment"), deployment([])],
       message: 'no container named "model"',
     },
     {

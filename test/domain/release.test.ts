@@ -1,13 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { ModelVersion } from "../../shared/domain/model.ts";
 import type { TargetPolicy } from "../../shared/domain/policy.ts";
-import {
-  describeRelease,
-  type KubernetesObject,
-  LABELS,
-  type Release,
-  renderRelease,
-} from "../../shared/domain/release.ts";
+import { describeRelease, type KubernetesObject, LABELS, type Release } from "../../shared/domain/release.ts";
+import { renderRelease } from "../../shared/domain/render-release.ts";
 import { BASE, policyFor } from "../pipeline/manifests.ts";
 import { identity, model } from "./build.ts";
 import { FULL } from "./manifests.ts";
@@ -15,8 +10,10 @@ import { FULL } from "./manifests.ts";
 const IMAGE = "registry.example/churn@sha256:0123456789abcdef";
 const SAMPLES = [{ request: { instances: [[1]] }, tolerance: 0 }];
 
+const SERVED = new Set(["monitoring.coreos.com/v1 ServiceMonitor"]);
+
 function render(base = FULL, policy: TargetPolicy = policyFor(), image = IMAGE, version = "2"): Release {
-  return renderRelease(base, policy, identity(version), image, SAMPLES);
+  return renderRelease(base, policy, identity(version), image, SAMPLES, SERVED);
 }
 
 function one(objects: readonly KubernetesObject[], kind: string): KubernetesObject {
@@ -67,12 +64,12 @@ describe("a release", () => {
 
   it("keeps of the model what identifies it and nothing else", () => {
     const version: ModelVersion = { ...model(), runId: "r" };
-    expect(renderRelease(FULL, policyFor(), version, IMAGE, SAMPLES).id).toBe(release.id);
+    expect(renderRelease(FULL, policyFor(), version, IMAGE, SAMPLES, SERVED).id).toBe(release.id);
   });
 
   it("puts the workload last", () => {
     expect(release.fixed.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
-      ...["Service churn", "ServiceMonitor churn-metrics", "PriorityClass churn-high", "Deployment churn"],
+      ...["Service churn", "ServiceMonitor churn-metrics", "PodDisruptionBudget churn-budget", "Deployment churn"],
     ]);
   });
 
@@ -157,7 +154,6 @@ describe("the configuration of a release", () => {
     expect(one(release.fixed, "ServiceMonitor")).toMatchObject({
       spec: { endpoints: [{ tlsConfig: { ca: { configMap: { name, key: "ca" } } } }] },
     });
-    expect(one(release.fixed, "PriorityClass")).not.toHaveProperty("spec");
   });
 
   it.each([

@@ -5,7 +5,7 @@ import { afterFilter, deploymentRow, prefixFilter } from "../../shared/adapters/
 import { readText, textProperties } from "../../shared/adapters/tables/rows.ts";
 import { slug } from "../../shared/domain/digest.ts";
 import { PermanentError } from "../../shared/domain/errors.ts";
-import { renderRelease } from "../../shared/domain/release.ts";
+import { renderRelease } from "../../shared/domain/render-release.ts";
 import { promotionMessage } from "../../shared/steps/messages.ts";
 import { readDeployment, TARGET_NAME } from "../../shared/steps/read-deployments.ts";
 import { parsePayload } from "../../shared/webhook/payload.ts";

@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { objectPath } from "../../shared/adapters/kubernetes/kinds.ts";
 import { createOpenCluster } from "../../shared/adapters/kubernetes/open-cluster.ts";
 import { readManifests } from "../../shared/config/read-manifests.ts";
-import { renderRelease } from "../../shared/domain/release.ts";
+import { kindText, RELEASE_KINDS } from "../../shared/domain/release-kinds.ts";
+import { renderRelease } from "../../shared/domain/render-release.ts";
 import { CHURN, check } from "../config/policies.ts";
 import { type Cluster, startCluster } from "../local/kubernetes/cluster.ts";
 
@@ -22,13 +24,21 @@ let kubernetes: Cluster;
 let folder: string;
 
 beforeAll(async () => {
-  kubernetes = await startCluster();
+  kubernetes = await startCluster({ customResources: true });
   folder = mkdtempSync(join(tmpdir(), "manifests-"));
   writeFileSync(join(folder, "kubeconfig"), kubernetes.plane.kubeconfig());
 });
 afterAll(async () => {
   await kubernetes.close();
   rmSync(folder, { recursive: true });
+});
+
+test("an API server takes the base manifests as they are, strictly validated", async () => {
+  for (const object of await readManifests(FOLDER)) {
+    const path = `${objectPath(object, "default")}?fieldManager=kubectl&fieldValidation=Strict`;
+    const { code, body } = await kubernetes.call("PATCH", path, object, APPLY);
+    expect([object.kind, code, code === 201 ? "" : body]).toEqual([object.kind, 201, ""]);
+  }
 });
 
 test("an API server takes the set-up and then the release, strictly validated, and again without a change", async () => {
@@ -46,7 +56,9 @@ test("an API server takes the set-up and then the release, strictly validated, a
     model,
     `registry/churn@sha256:${"a".repeat(64)}`,
     [],
+    new Set(RELEASE_KINDS.map(kindText)),
   );
+  expect(new Set([...release.hashed, ...release.fixed].map(kindText))).toEqual(new Set(RELEASE_KINDS.map(kindText)));
   const { cluster } = await createOpenCluster({ kubeconfigPath: join(folder, "kubeconfig"), arm: undefined })({
     cluster: { kind: "kubeconfig" },
     namespace: "models",

@@ -5,12 +5,10 @@ import type { JsonObject } from "../../infra/local/kubernetes/json.ts";
 import { conform } from "../../infra/local/kubernetes/schema.ts";
 import { KINDS, PRUNED_KINDS } from "../../shared/adapters/kubernetes/kinds.ts";
 import { readManifests } from "../../shared/config/read-manifests.ts";
-import {
-  InvalidManifestError,
-  type KubernetesObject,
-  type Release,
-  renderRelease,
-} from "../../shared/domain/release.ts";
+import { InvalidManifestError } from "../../shared/domain/manifest.ts";
+import type { KubernetesObject, Release } from "../../shared/domain/release.ts";
+import { kindText } from "../../shared/domain/release-kinds.ts";
+import { renderRelease } from "../../shared/domain/render-release.ts";
 import { CHURN, check } from "../config/policies.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../../infra/kubernetes");
@@ -30,13 +28,16 @@ beforeAll(async () => {
 function render(objects: readonly KubernetesObject[]): Release {
   const [policy] = check(`version: 1\ntargets:\n  churn-production:${CHURN}\n    workload: churn`).targets;
   if (policy === undefined) throw new Error("the policy has no target");
-  return renderRelease(objects, policy, MODEL, IMAGE, []);
+  return renderRelease(objects, policy, MODEL, IMAGE, [], new Set(CUSTOM.map(kindText)));
 }
+
+const CUSTOM = KINDS.filter(({ custom }) => custom === true);
 
 /** What the classes of the official client do not know or would not take. */
 function faultsOf(object: KubernetesObject): readonly string[] {
   const json: JsonObject = JSON.parse(JSON.stringify(object));
-  const { unknown, mistyped } = conform(json, `V1${object.kind}`);
+  const version = /v\d+$/.exec(object.apiVersion)?.[0].toUpperCase() ?? "";
+  const { unknown, mistyped } = conform(json, `${version}${object.kind}`);
   return [...unknown, ...mistyped];
 }
 
@@ -62,11 +63,59 @@ function workload() {
 }
 
 describe("the release rendered from the base manifests", () => {
-  test("has one Deployment, one Service and one ConfigMap", () => {
-    expect(release.fixed.map(({ kind }) => kind)).toEqual(["Service", "Deployment"]);
+  test("has everything a target needs", () => {
+    expect(release.fixed.map(({ kind }) => kind)).toEqual([
+      ...["PrometheusRule", "HorizontalPodAutoscaler", "PodDisruptionBudget", "ServiceMonitor", "NetworkPolicy"],
+      ...["Service", "Deployment"],
+    ]);
     expect(release.hashed.map(({ kind }) => kind)).toEqual(["ConfigMap"]);
     expect(release.service).toEqual({ name: "churn", port: "http" });
-    expect(release.containerPort).toBe(8080);
+    expect(release.containerPort).toBe(8000);
+  });
+
+  test("has the network policy that a policy's defaults would be rendered to", () => {
+    const [policy] = check(
+      `version: 1\ntargets:\n  churn-production:${CHURN}\n    workload: churn\n    network: {}`,
+    ).targets;
+    if (policy === undefined) throw new Error("the policy has no target");
+    const declared = renderRelease(base, policy, MODEL, IMAGE, []);
+    const rules = ({ fixed }: Release) => fixed.find(({ kind }) => kind === "NetworkPolicy");
+    expect(rules(declared)).toEqual(rules(release));
+  });
+
+  test("lets the autoscaler have three to ten pods, up at once and down slowly", () => {
+    expect(release.fixed.find(({ kind }) => kind === "HorizontalPodAutoscaler")?.["spec"]).toMatchObject({
+      ...{ minReplicas: 3, maxReplicas: 10 },
+      metrics: [
+        { resource: { name: "cpu", target: { averageUtilization: 70 } } },
+        { resource: { name: "memory", target: { averageUtilization: 80 } } },
+      ],
+      behavior: {
+        scaleUp: { stabilizationWindowSeconds: 0, policies: [{ type: "Percent", value: 100 }] },
+        scaleDown: { stabilizationWindowSeconds: 300, policies: [{ type: "Percent", value: 50 }] },
+      },
+    });
+  });
+
+  test("keeps two pods when a node is drained", () => {
+    expect(release.fixed.find(({ kind }) => kind === "PodDisruptionBudget")).toMatchObject({
+      spec: { minAvailable: 2 },
+    });
+  });
+
+  test("has alerts about the target's own objects, and no word of the base's names", () => {
+    const rule = JSON.stringify(release.fixed.find(({ kind }) => kind === "PrometheusRule"));
+    for (const matcher of [
+      'deployment=\\"churn\\"',
+      'pod=~\\"churn-',
+      'horizontalpodautoscaler=\\"churn-autoscaler\\"',
+    ])
+      expect(rule).toContain(matcher);
+    expect(rule).not.toMatch(/=~?\\"(workload|autoscaler)/);
+  });
+
+  test("serves on the port that the configuration tells the server", () => {
+    expect(release.hashed[0]).toMatchObject({ data: { PORT: String(release.containerPort) } });
   });
 
   test("holds no field that Kubernetes does not know, and none of the wrong type", () => {
@@ -92,19 +141,25 @@ describe("the release rendered from the base manifests", () => {
     const [config] = release.hashed;
     expect(config?.metadata.name).toMatch(/^churn-config-[0-9a-f]{10}$/);
     expect(workload().template.spec.containers[0]).toMatchObject({
-      envFrom: [{ configMapRef: { name: config?.metadata.name } }],
+      envFrom: [{ configMapRef: { name: config?.metadata.name } }, { secretRef: { name: "model", optional: true } }],
     });
     expect(config).toMatchObject({
       immutable: true,
-      data: { PORT: "8080", MODEL_NAME: MODEL.name, MODEL_VERSION: "7" },
+      data: { PORT: "8000", MODEL_NAME: MODEL.name, MODEL_VERSION: "7" },
     });
   });
 
   test("gives a pod the startup time the policy says, and has all three probes", () => {
     expect(workload().template.spec.containers[0]).toMatchObject({
-      startupProbe: { httpGet: { path: "/ready", port: "http" }, periodSeconds: 5, failureThreshold: 30 },
-      readinessProbe: { httpGet: { path: "/ready", port: "http" } },
-      livenessProbe: { httpGet: { path: "/health", port: "http" } },
+      startupProbe: { httpGet: { path: "/health", port: "http" }, periodSeconds: 5, failureThreshold: 30 },
+      livenessProbe: {
+        httpGet: { path: "/health", port: "http" },
+        ...{ initialDelaySeconds: 30, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 },
+      },
+      readinessProbe: {
+        httpGet: { path: "/ready", port: "http" },
+        ...{ initialDelaySeconds: 10, periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 2 },
+      },
     });
   });
 
@@ -113,7 +168,7 @@ describe("the release rendered from the base manifests", () => {
     expect(spec).toMatchObject({
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 30,
-      securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
+      securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: "RuntimeDefault" } },
       volumes: [{ name: "tmp", emptyDir: {} }],
     });
     expect(spec.containers[0]).toMatchObject({
@@ -123,7 +178,7 @@ describe("the release rendered from the base manifests", () => {
         capabilities: { drop: ["ALL"] },
       },
       lifecycle: { preStop: { sleep: { seconds: 5 } } },
-      resources: { requests: { cpu: "250m", memory: "512Mi" }, limits: { cpu: "1", memory: "1Gi" } },
+      resources: { requests: { cpu: "500m", memory: "512Mi" }, limits: { cpu: "2", memory: "2Gi" } },
       volumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
     });
     expect(workload().revisionHistoryLimit).toBe(3);
@@ -135,8 +190,17 @@ describe("the release rendered from the base manifests", () => {
       labelSelector: z.object({ matchLabels: z.record(z.string(), z.string()) }),
       matchLabelKeys: z.array(z.string()),
     });
-    expect(template.spec.topologySpreadConstraints).toHaveLength(2);
-    for (const each of template.spec.topologySpreadConstraints) {
+    const affinity = z.object({
+      podAntiAffinity: z.object({
+        preferredDuringSchedulingIgnoredDuringExecution: z
+          .array(z.object({ weight: z.number(), podAffinityTerm: z.looseObject({}) }))
+          .length(1),
+      }),
+    });
+    const [preferred] = affinity.parse(template.spec["affinity"]).podAntiAffinity
+      .preferredDuringSchedulingIgnoredDuringExecution;
+    expect(preferred).toMatchObject({ weight: 100, podAffinityTerm: { topologyKey: "kubernetes.io/hostname" } });
+    for (const each of [preferred?.podAffinityTerm, ...template.spec.topologySpreadConstraints]) {
       const { labelSelector, matchLabelKeys } = constraint.parse(each);
       expect(template.metadata.labels).toMatchObject(labelSelector.matchLabels);
       expect(Object.keys(template.metadata.labels)).toEqual(expect.arrayContaining(matchLabelKeys));

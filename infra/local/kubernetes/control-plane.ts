@@ -19,6 +19,8 @@ export interface ControlPlaneOptions {
   tls?: { key: string; cert: string };
   /** Bearer tokens that are let in; without them everybody is. */
   tokens?: readonly string[];
+  /** Whether the cluster has the Prometheus operator's definitions: ServiceMonitor and PrometheusRule. Default: no. */
+  customResources?: boolean;
   /** Told what a controller or request failed with, and why. */
   log?: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
@@ -57,7 +59,7 @@ export function createControlPlane(options: ControlPlaneOptions = {}): ControlPl
     const { pathname, searchParams, search } = new URL(incoming.url ?? "/", "http://local");
     // The path of a proxied request keeps its last slash.
     const path = pathname.includes("/proxy") ? pathname : pathname.replace(/(?<=.)\/$/, "");
-    if (await answerFixed(path, incoming, response)) return;
+    if (await answerFixed(path, incoming, response, options.customResources === true)) return;
     const target = parseTarget(path);
     if (target === undefined) throw notImplemented(pathname);
     const verb = verbOf(incoming.method ?? "GET", target, searchParams);
@@ -104,12 +106,18 @@ const isBound = (address: AddressInfo | string | null): address is AddressInfo =
   address !== null && typeof address === "object";
 
 /** Answers what lies outside of the stored kinds; false when the path is none of that. */
-async function answerFixed(path: string, incoming: IncomingMessage, response: ServerResponse): Promise<boolean> {
-  const document = discover(path) ?? openApiOf(path);
+async function answerFixed(
+  path: string,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  custom: boolean,
+): Promise<boolean> {
+  const document = discover(path, custom) ?? openApiOf(path);
   if (document !== undefined) sendJson(response, 200, document);
   else if (HEALTH.includes(path)) response.writeHead(200, { "content-type": "text/plain" }).end("ok");
   else if (path === REVIEW) await review(incoming, response);
-  else if (isForeignGroup(path)) response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found\n");
+  else if (isForeignGroup(path, custom))
+    response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found\n");
   else return false;
   return true;
 }
@@ -143,10 +151,14 @@ function authenticate(incoming: IncomingMessage, tokens: readonly string[] | und
 }
 
 /** A group that Kubernetes does not ship and that no CRD brought: a cluster without it answers 404. */
-function isForeignGroup(path: string): boolean {
+function isForeignGroup(path: string, custom: boolean): boolean {
   const group = /^\/apis\/([^/]+)/.exec(path)?.[1];
-  if (group === undefined || allResources.some((resource) => resource.group === group)) return false;
+  if (group === undefined || isServed(group, custom)) return false;
   return group.includes(".") && !group.endsWith(".k8s.io");
+}
+
+function isServed(group: string, custom: boolean): boolean {
+  return allResources.some((resource) => resource.group === group && (custom || !resource.custom));
 }
 
 /** Everybody may do everything here, and that is what a review says. */

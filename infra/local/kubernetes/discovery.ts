@@ -19,14 +19,19 @@ const SUBRESOURCES: Readonly<Record<string, { kind?: string; group?: string; ver
 };
 const REVIEWS = "authorization.k8s.io/v1";
 
-const groups = [...new Set(allResources.filter(({ group }) => group !== "").map(groupVersion)), REVIEWS];
+/** Groups of the API with their versions; those of custom resources only where these are served. */
+function groupsOf(custom: boolean): readonly string[] {
+  const served = allResources.filter((resource) => resource.group !== "" && (custom || !resource.custom));
+  return [...new Set(served.map(groupVersion)), REVIEWS];
+}
 
 /** The document at a discovery path; undefined when the path is none. */
-export function discover(path: string): JsonObject | undefined {
+export function discover(path: string, custom: boolean): JsonObject | undefined {
+  const groups = groupsOf(custom);
   if (path === "/version") return { ...VERSION };
   if (path === "/api") return { kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [] };
   if (path === "/apis") return { kind: "APIGroupList", apiVersion: "v1", groups: groups.map(groupOf) };
-  if (path === "/openapi/v3") return openApiIndex();
+  if (path === "/openapi/v3") return openApiIndex(groups);
   const [, kind, ...rest] = path.split("/");
   const name = rest.join("/");
   if (kind === "api" && name === "v1") return resourceList("v1");
@@ -84,7 +89,7 @@ function entries(resource: Resource): JsonObject[] {
   ];
 }
 
-function openApiIndex(): JsonObject {
+function openApiIndex(groups: readonly string[]): JsonObject {
   const paths = ["v1", ...groups].map((known) => {
     const path = known === "v1" ? "api/v1" : `apis/${known}`;
     return [path, { serverRelativeURL: `/openapi/v3/${path}` }];

@@ -10,6 +10,9 @@ import type {
   Service,
 } from "./objects.ts";
 
+/** Stands for the class of a custom resource: its metadata is known, its spec may hold anything. */
+export const CUSTOM_MODEL = "CustomResource";
+
 /** One kind the control plane stores, and how it is reached. */
 export interface Resource<T extends KubeObject = KubeObject> {
   readonly group: string;
@@ -23,6 +26,8 @@ export interface Resource<T extends KubeObject = KubeObject> {
   readonly model: string;
   /** Whether `metadata.generation` is kept for it. */
   readonly generation: boolean;
+  /** Brought by a custom resource definition, which a cluster may have or not. */
+  readonly custom: boolean;
   /** Fields a field selector may name, besides metadata.name and metadata.namespace. */
   readonly selectableFields: readonly string[];
   /** Only for the compiler: what is stored. */
@@ -39,6 +44,7 @@ interface Definition {
   subresources?: readonly string[];
   model?: string;
   generation?: true;
+  custom?: true;
   selectableFields?: readonly string[];
 }
 
@@ -54,12 +60,14 @@ function define<T extends KubeObject>(definition: Definition): Resource<T> {
     subresources: definition.subresources ?? [],
     model: definition.model ?? `${version.toUpperCase()}${definition.kind}`,
     generation: definition.generation === true,
+    custom: definition.custom === true,
     selectableFields: definition.selectableFields ?? [],
   };
 }
 
 const RBAC = "rbac.authorization.k8s.io";
 const NETWORKING = "networking.k8s.io";
+const MONITORING = "monitoring.coreos.com";
 const POD_FIELDS = [
   "spec.nodeName",
   "spec.restartPolicy",
@@ -181,6 +189,14 @@ export const resources = {
     kind: "EndpointSlice",
     plural: "endpointslices",
     generation: true,
+  }),
+  servicemonitors: define({
+    ...{ group: MONITORING, kind: "ServiceMonitor", plural: "servicemonitors", shortNames: ["smon"] },
+    ...{ model: CUSTOM_MODEL, generation: true, custom: true },
+  }),
+  prometheusrules: define({
+    ...{ group: MONITORING, kind: "PrometheusRule", plural: "prometheusrules", shortNames: ["promrule"] },
+    ...{ model: CUSTOM_MODEL, generation: true, custom: true },
   }),
   roles: define({ group: RBAC, kind: "Role", plural: "roles" }),
   rolebindings: define({ group: RBAC, kind: "RoleBinding", plural: "rolebindings" }),

@@ -1,5 +1,6 @@
 import * as client from "@kubernetes/client-node";
 import { isObject, type Json, type JsonObject } from "./json.ts";
+import { CUSTOM_MODEL } from "./resources.ts";
 
 /** What a field may hold, as the generated classes of `@kubernetes/client-node` describe it. */
 export type Schema =
@@ -84,6 +85,7 @@ export function schemaOf(model: string): Schema {
 }
 
 function structOf(model: string): Schema {
+  if (model === CUSTOM_MODEL) return customSchema();
   const found = models[model];
   if (!isModel(found)) return { kind: "any" };
   const attributes = new Map(found.getAttributeTypeMap().map((attribute) => [attribute.baseName, attribute]));
@@ -96,6 +98,16 @@ function structOf(model: string): Schema {
     return schema;
   };
   return { kind: "struct", model, atomic: ATOMIC_STRUCTS.has(model), field };
+}
+
+/** Below the first level of a spec everything is owned whole; a definition's own schema is not asked. */
+function customSchema(): Schema {
+  const text: Schema = { kind: "scalar", type: "string", format: "" };
+  const fields: Readonly<Record<string, Schema>> = {
+    ...{ apiVersion: text, kind: text, metadata: schemaOf("V1ObjectMeta") },
+    spec: { kind: "map", element: { kind: "any" }, atomic: false },
+  };
+  return { kind: "struct", model: CUSTOM_MODEL, atomic: false, field: (name) => fields[name] };
 }
 
 function fromType({ baseName, type, format }: Attribute, model: string): Schema {

@@ -124,7 +124,7 @@ export const CLUSTER: readonly Defect[] = [
     "release-without-replicas",
     "replicas-handed-over",
     "A release leaves the replicas out, and a server that saw them before resets them to one.",
-    patch("shared/domain/release.ts", "        replicas: policy.rollout.replicas,\n", ""),
+    patch("shared/domain/render/workload.ts", "        replicas,\n", ""),
   ),
   defect(
     "rollback-without-replicas",

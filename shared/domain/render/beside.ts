@@ -1,0 +1,43 @@
+import { record } from "../manifest.ts";
+import type { TargetPolicy } from "../policy.ts";
+import type { KubernetesObject } from "../release.ts";
+import { renderAlerts } from "./alerts.ts";
+import { renderAutoscaler } from "./autoscaler.ts";
+import { type Renamed, rename } from "./configuration.ts";
+import { nameOf, selectorOf, withIdentity } from "./identity.ts";
+import { renderNetworkPolicy, renderService } from "./network.ts";
+
+/** What the objects beside the workload are rendered from. */
+export interface Beside {
+  policy: TargetPolicy;
+  renamed: Renamed;
+  /** The Deployment of the base. */
+  deployment: KubernetesObject;
+  /** The port that the model is served on. */
+  port: number;
+  base: readonly KubernetesObject[];
+}
+
+/** Renders each object beside the workload and the configuration: its name, its labels, and which pods it is about. */
+export function createRenderer(beside: Beside): (object: KubernetesObject) => KubernetesObject {
+  const { policy, renamed, port } = beside;
+  return (object) => {
+    const spec = record(rename(object["spec"], renamed));
+    const named = { ...withIdentity(object, nameOf(object, policy), policy), spec };
+    switch (object.kind) {
+      case "Service":
+        return renderService(named, policy);
+      case "HorizontalPodAutoscaler":
+        return renderAutoscaler({ ...object, spec }, policy);
+      case "NetworkPolicy":
+        return renderNetworkPolicy(object.metadata.name, named, policy, port);
+      case "PodDisruptionBudget":
+      case "ServiceMonitor":
+        return { ...named, spec: { ...spec, selector: { matchLabels: selectorOf(policy) } } };
+      case "PrometheusRule":
+        return renderAlerts(named, beside);
+      default:
+        return named;
+    }
+  };
+}
