@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponseInit } from "@azure/functions";
 import { type App, type DeadLetterOffice, parseDiscard, parseReplay } from "../shared/composition.ts";
 import { MAX_LETTERS } from "../shared/domain/dead-letter.ts";
-import { PermanentError, TransientError } from "../shared/domain/errors.ts";
+import { inWords } from "./in-words.ts";
 import { logged } from "./logged.ts";
 
 /** GET what is set aside, by cause, with what replaying each would do (`?limit=…`). */
@@ -64,17 +64,8 @@ function tell(result: LetterResult): HttpResponseInit {
   return { status: STATUS[result.result], jsonBody: result };
 }
 
-/** A bus that does not answer is told in words: whoever asks does so because something is wrong. */
-async function answer(
-  app: App,
-  work: (office: DeadLetterOffice) => Promise<HttpResponseInit>,
-): Promise<HttpResponseInit> {
-  try {
-    return await work(await app.deadLetterOffice());
-  } catch (error) {
-    if (error instanceof TransientError || error instanceof PermanentError) return refuse(503, error.message);
-    throw error;
-  }
+function answer(app: App, work: (office: DeadLetterOffice) => Promise<HttpResponseInit>): Promise<HttpResponseInit> {
+  return inWords(async () => work(await app.deadLetterOffice()));
 }
 
 function refuse(status: number, error: string): HttpResponseInit {

@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponseInit } from "@azure/functions";
 import { type App, MAX_LISTED, TARGET_NAME } from "../shared/composition.ts";
+import { inWords } from "./in-words.ts";
 import { logged } from "./logged.ts";
 
 /** GET the list (`?target=…&limit=…`) or one (`/deployments/<id>`), as JSON. */
@@ -7,7 +8,7 @@ export function createDeployments(app: App) {
   return logged(async (request: HttpRequest): Promise<HttpResponseInit> => {
     app.recordCaller("deployments", request.headers, request.query.get("code"));
     const { id } = request.params;
-    return id === undefined || id === "" ? list(app, request.query) : one(app, id);
+    return inWords(() => (id === undefined || id === "" ? list(app, request.query) : one(app, id)));
   });
 }
 

@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponseInit } from "@azure/functions";
 import { type App, parseCommand, TARGET_NAME } from "../shared/composition.ts";
-import { PermanentError, TransientError } from "../shared/domain/errors.ts";
+import { inWords } from "./in-words.ts";
 import { logged } from "./logged.ts";
 
 /**
@@ -13,10 +13,10 @@ export function createTargets(app: App) {
     const { target = "", command } = request.params;
     if (!TARGET_NAME.test(target))
       return refuse(400, "target: a name of lower-case letters, digits and dashes is expected.");
-    if (request.method === "POST") return give(app, target, command ?? "", request);
-    if (command === undefined) return read(app, target);
+    if (request.method === "POST") return inWords(() => give(app, target, command ?? "", request));
+    if (command === undefined) return inWords(() => read(app, target));
     return command === "drift"
-      ? drift(app, target)
+      ? inWords(() => drift(app, target))
       : refuse(404, `${command.slice(0, 40)}: only drift is there to GET; commands are POSTed.`);
   });
 }
@@ -26,15 +26,9 @@ async function read(app: App, target: string): Promise<HttpResponseInit> {
   return found === undefined ? noTarget(target) : { jsonBody: found };
 }
 
-/** A cluster that does not answer is told in words: whoever asks does so because something is wrong. */
 async function drift(app: App, target: string): Promise<HttpResponseInit> {
-  try {
-    const found = await app.findDrift(target);
-    return found === undefined ? noTarget(target) : { jsonBody: found };
-  } catch (error) {
-    if (error instanceof TransientError || error instanceof PermanentError) return refuse(503, error.message);
-    throw error;
-  }
+  const found = await app.findDrift(target);
+  return found === undefined ? noTarget(target) : { jsonBody: found };
 }
 
 async function give(app: App, target: string, name: string, request: HttpRequest): Promise<HttpResponseInit> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createDeployments } from "../../functions/deployments.ts";
 import type { App } from "../../shared/composition.ts";
+import { TransientError } from "../../shared/domain/errors.ts";
 import { appThat, invocation, request } from "./calls.ts";
 
 const DEPLOYMENT = {
@@ -57,6 +58,18 @@ describe("the list", () => {
     expect((await get({ limit })).status).toBe(400);
     expect(queries).toEqual([]);
   });
+});
+
+test("a table that does not answer is a 503 that says so", async () => {
+  const fails = () => Promise.reject(new TransientError("unreachable", "The table gave no answer."));
+  const deployments = createDeployments(
+    appThat({ recordCaller: () => undefined, listDeployments: fails, readDeployment: fails }),
+  );
+  for (const params of [{}, { id: DEPLOYMENT.id }])
+    expect(await deployments(request({ params }), invocation().context)).toEqual({
+      status: 503,
+      jsonBody: { error: "The table gave no answer." },
+    });
 });
 
 test("one deployment is found by its id", async () => {

@@ -23,9 +23,15 @@ describe("GET /api/targets", () => {
     new TransientError("unreachable", "The API server gave no answer."),
     new PermanentError("access-denied", "The API server refused access."),
   ])("says in words why there is no answer: $message", async (error) => {
-    const targets = createTargets(appThat({ recordCaller, findDrift: () => Promise.reject(error) }));
-    const answer = await targets(get("drift"), invocation().context);
-    expect(answer).toEqual({ status: 503, jsonBody: { error: error.message } });
+    const fails = () => Promise.reject(error);
+    const targets = createTargets(appThat({ recordCaller, findDrift: fails, readTarget: fails, giveCommand: fails }));
+    const stop = request({
+      method: "POST",
+      params: { target: "churn", command: "stop" },
+      body: { string: JSON.stringify({ by: "Ada" }) },
+    });
+    for (const asked of [get("drift"), get(), stop])
+      expect(await targets(asked, invocation().context)).toEqual({ status: 503, jsonBody: { error: error.message } });
   });
 
   it("hands on what nobody has foreseen", async () => {
