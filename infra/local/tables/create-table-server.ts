@@ -6,6 +6,9 @@ const require = createRequire(import.meta.url);
 const ACCOUNT = "devstoreaccount1";
 const KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
+/** Table Storage keeps idle connections for minutes; a shorter wait cuts off whoever takes one up again just then. */
+const KEEP_ALIVE_SECONDS = 240;
+
 /** Azurite's table service in this process, in memory. */
 export interface TableServer {
   listen(port?: number): Promise<void>;
@@ -32,7 +35,7 @@ export function createTableServer(): TableServer {
       const configuration = new Configuration(
         "127.0.0.1",
         port,
-        5,
+        KEEP_ALIVE_SECONDS,
         "",
         false,
         false,
