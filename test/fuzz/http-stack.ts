@@ -48,7 +48,7 @@ export async function startHttpStack(): Promise<HttpStack> {
   };
   try {
     const directory = mkdtempSync(join(tmpdir(), "fuzzed-app-"));
-    undo.push(() => rmSync(directory, { recursive: true }));
+    undo.push(() => rmSync(directory, { recursive: true, force: true }));
     await buildApp({ entry: join(import.meta.dirname, "http-app.ts"), outdir: directory, root: ROOT });
     const broker = createServiceBusBroker({ queues, sharedAccessKey: "c2VjcmV0" });
     await broker.listen();

@@ -56,6 +56,12 @@ describe("the built app in its host", () => {
   }, 60_000);
   afterAll(() => stack.close());
 
+  /** What failed, with what the host said of it: its log is whole once it has ended. */
+  async function withLog(error: Error): Promise<never> {
+    await stack.host.stop();
+    throw new Error(`${error.message} ${stack.host.log.alarming.join(" ")}`, { cause: error });
+  }
+
   /** Sends the cases up to `end`, and says what the host then holds in memory. */
   async function send(from: number, end: number, record: HttpRecord): Promise<Memory> {
     const address = new URL(stack.host.url);
@@ -77,7 +83,7 @@ describe("the built app in its host", () => {
       } catch (error) {
         throw failureOf(which, error);
       }
-    });
+    }).catch(withLog);
     return stack.host.memory();
   }
 
