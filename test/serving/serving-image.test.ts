@@ -86,6 +86,9 @@ describe("the Dockerfile", () => {
     expect(own).toBeLessThan(model);
     expect(model).toBeLessThan(install);
     expect(lines(dependencies).filter((line) => /^COPY model\/? /.test(line))).toEqual([]);
+    expect(lines(dependencies)[install]).toMatch(
+      /--dry-run .* -r model\/requirements\.txt .*install -c pinned\.txt -r merged\.txt$/,
+    );
   });
 
   it("puts what changes least first: packages, server, model", () => {

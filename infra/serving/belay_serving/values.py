@@ -13,6 +13,7 @@ from .refusal import Refusal, bad_input
 
 FLOATS = {"float": "float32", "double": "float64"}
 INTEGERS = {"integer": "int32", "long": "int64"}
+PLAIN = {"boolean": bool, "string": str}
 SHOWN = 60
 
 
@@ -102,9 +103,10 @@ def to_series(name: str, values: list[Any], spec: dict[str, Any], required: bool
         return _to_floats(name, values, FLOATS[kind])
     # pandas has no whole number that is missing.
     may_be_null = kind == "string" or (not required and kind not in INTEGERS)
-    for row, value in enumerate(values):
-        if value is not None or not may_be_null:
-            check_value(value, spec, f'Column "{name}", row {row},', name)
+    if not _are_plain(values, kind):
+        for row, value in enumerate(values):
+            if value is not None or not may_be_null:
+                check_value(value, spec, f'Column "{name}", row {row},', name)
     if kind in INTEGERS:
         return pandas.Series([int(value) for value in values], dtype=INTEGERS[kind])
     if kind == "boolean" and None not in values:
@@ -116,8 +118,16 @@ def to_series(name: str, values: list[Any], spec: dict[str, Any], required: bool
     return pandas.Series(values, dtype="object")
 
 
+def _are_plain(values: list[Any], kind: str) -> bool:
+    """One look at the types of a whole column: a thousand rows must not cost a thousand calls."""
+    types = set(map(type, values))
+    if kind in INTEGERS:
+        limits = numpy.iinfo(INTEGERS[kind])
+        return types == {int} and limits.min <= min(values) and max(values) <= limits.max
+    return types == {PLAIN.get(kind)}
+
+
 def _to_floats(name: str, values: list[Any], dtype: str) -> pandas.Series:
-    # One look at the types of a whole column: a thousand rows must not cost a thousand calls.
     if not set(map(type, values)) <= {int, float, type(None)}:
         row, value = next((at, one) for at, one in enumerate(values) if one is not None and not _is_number(one))
         raise refuse(f'Column "{name}", row {row},', "a number", value, name)

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, globSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, delimiter, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -13,6 +13,8 @@ import { readSourceTemplate } from "../../../shared/adapters/files/source-templa
 import { openContext } from "../../../shared/steps/build-context.ts";
 import { createFakeRegistry } from "../../fakes/fake-registry.ts";
 
+/** Written last, into the environment. */
+export const PINNED = "pinned.txt";
 const ROOT = resolve(import.meta.dirname, "../../..");
 const run = promisify(execFile);
 
@@ -54,16 +56,16 @@ export async function buildServingImage(modelFolder: string, bin: string): Promi
   await unpackContext(modelFolder, context);
   await prune(context, parseIgnore(await readFile(join(context, ".dockerignore"), "utf8")));
   const venv = await venvFor(context);
-  const mark = join(venv, "installed.txt");
+  const mark = join(venv, PINNED);
   const isInstalled = existsSync(mark);
   if (!isInstalled) await rm(venv, { recursive: true, force: true });
   const build: Build = { home, context, venv, isInstalled, stages: new Map(), bin };
   const { instructions } = parseDockerfile(await readFile(join(context, "Dockerfile"), "utf8"));
   for (const instruction of instructions) await take(build, instruction);
-  await writeFile(mark, "");
   const [final] = [...build.stages.values()].slice(-1);
   const [dependencies] = build.stages.values();
   if (final === undefined || dependencies === undefined) throw new Error("The Dockerfile has no stage.");
+  if (!isInstalled) await cp(join(dependencies.root, "build/pinned.txt"), mark);
   const { root, workingDirectory, environment, command } = final;
   return {
     command: [join(venv, "bin", command[0] ?? ""), ...command.slice(1)],
@@ -94,7 +96,7 @@ async function unpackContext(modelFolder: string, context: string): Promise<void
 /** One virtual environment for each set of requirements, kept from run to run. */
 async function venvFor(context: string): Promise<string> {
   const hash = createHash("sha256");
-  for (const file of ["Dockerfile", "requirements.txt", "merge_requirements.py", "model/requirements.txt"])
+  for (const file of ["requirements.txt", "merge_requirements.py", "pin_versions.py", "model/requirements.txt"])
     hash.update(await readFile(join(context, file)));
   return join(ROOT, ".cache", `serving-${hash.digest("hex").slice(0, 16)}`);
 }
@@ -155,7 +157,8 @@ async function copy(build: Build, stage: Stage, from: string | undefined, words:
 async function runSteps(build: Build, stage: Stage, words: string): Promise<void> {
   for (const step of words.split("&&").map((part) => part.trim())) {
     if (/^apt-get |^rm -rf \/var\/lib\/apt/.test(step)) continue;
-    if (build.isInstalled && step.includes("/opt/venv")) continue;
+    // What follows an installation only uses what was found out by it.
+    if (build.isInstalled && step.includes("/opt/venv")) return;
     const inside = step
       .replaceAll("/opt/venv", build.venv)
       .replaceAll(/(?<= )\/opt\/(?=model)/g, `${join(stage.root, "opt")}/`);

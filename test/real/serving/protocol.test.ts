@@ -1,14 +1,17 @@
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { get, predict, readMetrics, refusalOf } from "./ask.ts";
-import { buildServingImage, type ServingImage } from "./image.ts";
+import { buildServingImage, PINNED, type ServingImage } from "./image.ts";
 import { logModels, type Models } from "./models.ts";
 import { endAll, type ServingProcess, startServer } from "./server.ts";
 
 const NAMES = ["forest", "behaving", "typed", "positional", "tensor", "tensors", "unsigned", "hinted"] as const;
 type Name = (typeof NAMES)[number];
 
+const run = promisify(execFile);
 let models: Models;
 const images = new Map<Name, ServingImage>();
 const servers = new Map<Name, ServingProcess>();
@@ -90,6 +93,18 @@ describe("a model that scikit-learn and MLflow made", () => {
     );
     expect(lines).toContain("prometheus-client==0.26.0");
     expect(requirements).not.toMatch(/^mlflow==/m);
+  });
+
+  test("has every package in the version that the model's own requirements come to, but the server's", async () => {
+    const { venv } = images.get("forest") ?? expect.fail("no image");
+    const pinned = (await readFile(join(venv, PINNED), "utf8")).trim().split("\n");
+    const { stdout } = await run(join(models.bin, "pip"), ["--python", join(venv, "bin/python"), "freeze", "--all"]);
+    const others = stdout
+      .trim()
+      .split("\n")
+      .filter((line) => !pinned.includes(line));
+    expect(others.map((line) => line.split("==")[0])).toEqual(["httptools", "prometheus_client", "uvicorn"]);
+    expect(pinned.filter((line) => /^(numpy|pandas)==/.test(line))).toHaveLength(2);
   });
 });
 

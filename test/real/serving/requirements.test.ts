@@ -108,6 +108,21 @@ describe("what is installed", () => {
   });
 });
 
+test("is pinned as the model's own requirements resolve, but for the server's packages and addresses", async () => {
+  const one = (name: string, version: string, is_direct = false) => ({ metadata: { name, version }, is_direct });
+  const install = [
+    one("numpy", "1.26.4"),
+    one("Prometheus_Client", "0.1"),
+    one("own", "1.0", true),
+    one("mlflow", "2.9.2"),
+  ];
+  await writeFile(join(folder, "server.txt"), 'prometheus-client==2; python_version >= "3.10"\n');
+  await writeFile(join(folder, "resolved.json"), JSON.stringify({ install }));
+  const files = [join(folder, "server.txt"), join(folder, "resolved.json")];
+  const { stdout } = await python("-B", join(SERVING, "pin_versions.py"), ...files);
+  expect(stdout).toBe("numpy==1.26.4\nmlflow==2.9.2\n");
+});
+
 describe("the image's files", () => {
   beforeAll(() =>
     python(
