@@ -88,6 +88,7 @@ function createHistory({ plan, builds, without, planned, trace = () => undefined
     now: scheduler.now,
     behaviour: (image) => plan.fates[builds_.versionOf(image)]?.pods ?? "good",
     random: clusterChance.next,
+    latestMs: plan.controllerMs,
   });
   const table = createSimulatedTable(scheduler.now);
   const policies = [...plan.policies];

@@ -47,6 +47,8 @@ export interface Plan {
   /** Whether some workers run the next build. */
   nextBuild: boolean;
   timers: { reconcileMs: number; sweepMs: number };
+  /** The longest time until the Deployment controller sees a change, milliseconds. */
+  controllerMs: number;
   /** How long releases are kept, where it is not the default. */
   releaseSeconds?: number;
   /** When everything is well again, milliseconds after the start. */
@@ -95,6 +97,7 @@ export function drawPlan(seed: number): Plan {
       reconcileMs: chance.pick([2, 2, 5, 10]) * MINUTE,
       sweepMs: chance.pick([5, 5, 15]) * MINUTE,
     },
+    controllerMs: apart.happens(0.08) ? apart.between(1_000, 8_000) : 500,
     healsAt: ends + chance.between(1, 8) * MINUTE,
     workers,
   };

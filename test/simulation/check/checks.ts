@@ -10,13 +10,13 @@ import type { Plan } from "../plan.ts";
 import type { SimulatedBuilds } from "../world/build-service.ts";
 import type { SimulatedBus } from "../world/bus.ts";
 import { type SimulatedRegistry, WEBHOOK_SECRET } from "../world/models.ts";
-import type { SimulatedTable } from "../world/table.ts";
+import type { RowChange, SimulatedTable } from "../world/table.ts";
 import { watchBuilds } from "./build-checks.ts";
 import { watchCluster } from "./cluster-checks.ts";
 import { findLeftovers, judgeRest } from "./end-checks.ts";
 import { watchMessages } from "./message-checks.ts";
 import { checkRecord } from "./record-checks.ts";
-import { readTransaction, type Transaction } from "./records.ts";
+import { readRow, readTransaction, type Transaction } from "./records.ts";
 import { checkTarget } from "./target-checks.ts";
 import type { Verdict, Violation } from "./verdict.ts";
 
@@ -112,6 +112,7 @@ export function createChecks(watched: Watched) {
       if (after !== undefined && Object.values(after).some(holdsSecret))
         fail("I11", `${partition} ${row} holds a secret`);
     }
+    for (const change of changes) if (change.after === undefined) checkDeleted(evidence, change);
     const transaction = readTransaction(changes);
     if (transaction !== undefined) apply(evidence, transaction);
   });
@@ -160,6 +161,17 @@ export function createChecks(watched: Watched) {
       return { violation, endings, asked: all.length, done: all.filter(hasEnded).length, recovered };
     },
   };
+}
+
+/** Whoever is open stays among those that a sweep finds, and what stable is stays where a rollback finds it. */
+function checkDeleted({ records, targets, fail }: Evidence, { partition, row, before }: RowChange): void {
+  const { stable } = targets.get(partition) ?? {};
+  if (stable !== undefined && row === `release:${stable.releaseId}`)
+    fail("I4", `the bundle of ${partition}'s stable release was deleted`);
+  const hint = partition === "open" ? readRow<{ target: string; generation: number }>(before) : undefined;
+  const record = hint === undefined ? undefined : records.get(hint.target)?.get(hint.generation);
+  if (record !== undefined && !hasEnded(record))
+    fail("I1", `the hint of ${deploymentId(record)} was deleted, and it is open`);
 }
 
 const holdsSecret = (value: unknown): boolean => typeof value === "string" && value.includes(WEBHOOK_SECRET);

@@ -13,6 +13,8 @@ export interface ControllerDependencies {
   queue: EventQueue;
   random: Random;
   pods: Pods;
+  /** The longest time after a change until the controller sees it, milliseconds. */
+  latestMs: number;
 }
 
 /** The Deployment controller with its ReplicaSets, and the garbage collector. */
@@ -22,18 +24,17 @@ export interface DeploymentController {
   podChanged(workload: Workload, becameReady: boolean): void;
 }
 
-/** How long after a change the controller sees it. */
+/** How soon after a change the controller sees it. */
 const SOONEST_MS = 100;
-const LATEST_MS = 500;
 
 export function createDeploymentController(dependencies: ControllerDependencies): DeploymentController {
-  const { store, queue, random, pods } = dependencies;
+  const { store, queue, random, pods, latestMs } = dependencies;
   const workloads = new Map<string, Workload>();
   let orders = 0;
 
   /** Looks at it after a while, once however often it is asked. */
   function wake(workload: Workload): void {
-    workload.reconcile ??= queue.after(between(random, SOONEST_MS, LATEST_MS), () => {
+    workload.reconcile ??= queue.after(between(random, SOONEST_MS, latestMs), () => {
       workload.reconcile = undefined;
       if (workload.removed) collect(workload);
       else reconcile(workload);

@@ -22,6 +22,8 @@ export interface SimulatedClusterOptions {
   /** How the pods of an image turn out; asked once for every pod. */
   behaviour(image: string): Behaviour;
   random: Random;
+  /** The longest time after a change until the Deployment controller sees it, milliseconds; without it half a second. */
+  latestMs?: number;
 }
 
 /** A pessimistic Kubernetes on virtual time: same seed and same calls, same everything. */
@@ -36,7 +38,7 @@ export interface SimulatedCluster extends Meddling, Omit<Observations, "count"> 
   serving(namespace: string, service: string): ReadonlyMap<string, number>;
   /** Images of the pods of a namespace that are not terminating. */
   running(namespace: string): ReadonlySet<string>;
-  /** Names of the ConfigMaps that pods of a namespace use, also those that terminate. */
+  /** Names of the ConfigMaps that pods of a namespace use, but for those that terminate. */
   configurationInUse(namespace: string): ReadonlySet<string>;
   /** Ready pods of a workload that are not terminating, of any template. */
   readyPods(namespace: string, workload: string): number;
@@ -44,7 +46,12 @@ export interface SimulatedCluster extends Meddling, Omit<Observations, "count"> 
   objects(namespace?: string): readonly KubernetesObject[];
 }
 
-export function createSimulatedCluster({ now, behaviour, random }: SimulatedClusterOptions): SimulatedCluster {
+export function createSimulatedCluster({
+  now,
+  behaviour,
+  random,
+  latestMs = 500,
+}: SimulatedClusterOptions): SimulatedCluster {
   const queue = createEventQueue(now);
   const store = createStore();
   const observations = createObservations(store, queue);
@@ -55,7 +62,7 @@ export function createSimulatedCluster({ now, behaviour, random }: SimulatedClus
       controller.podChanged(workload, cause === "ready");
     },
   });
-  const controller = createDeploymentController({ store, queue, random, pods });
+  const controller = createDeploymentController({ store, queue, random, pods, latestMs });
   const play = () => queue.advanceTo(now());
   const dependencies = { store, queue, random, pods, controller, play };
   const opened = new Map<string, ClusterAccess>();
@@ -92,8 +99,8 @@ export function createSimulatedCluster({ now, behaviour, random }: SimulatedClus
     },
     configurationInUse: (namespace) =>
       new Set(
-        [...pods.in(namespace).values()].flatMap(
-          ({ template: { source } }) => readPodTemplate({ template: source }).configuration,
+        [...pods.in(namespace).values()].flatMap(({ terminating, template: { source } }) =>
+          terminating ? [] : readPodTemplate({ template: source }).configuration,
         ),
       ),
     readyPods: (namespace, workload) => {

@@ -30,11 +30,31 @@ export function createSimulatedBuilds(now: () => number, fateOf: (version: strin
     if (fateOf(image.split(":")[1]?.split("-")[0] ?? "") === "good") return { seconds: BUILD_SECONDS };
     return { seconds: BUILD_SECONDS, state: { ...FAILED, cause: "broken", message: "COPY failed: no such file" } };
   });
+  /** Images that somebody deleted: a run that has ended does not push its image again. */
+  const lost = new Set<string>();
   let uploads = 0;
   return {
-    images,
+    images: {
+      ...images,
+      drop: (digest) => {
+        const was = images.has(digest);
+        const dropped = images.drop(digest);
+        if (was && dropped) lost.add(digest);
+        return dropped;
+      },
+    },
     builder: {
       ...builder,
+      start: async (request, signal) => {
+        const known = builder.builds().some(({ name }) => name === request.name);
+        if (!known) for (const image of request.images) lost.delete(digestOf(image));
+        return builder.start(request, signal);
+      },
+      look: async (name, signal) => {
+        const state = await builder.look(name, signal);
+        if (state.kind === "succeeded" && lost.has(state.digest ?? "")) images.drop(state.digest ?? "");
+        return state;
+      },
       // What is in a context is shown elsewhere; here only that there is one, and where it lies.
       uploadContext: async (context) => {
         context.destroy();

@@ -3,7 +3,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { inThread } from "../builds/in-thread.ts";
 import { applyPatches } from "../builds/patches.ts";
+import { BEYOND } from "./beyond.ts";
 import { DEFECTS } from "./defects.ts";
+import { readFound } from "./found.ts";
+import { PROMISES } from "./promises.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 
@@ -23,6 +26,23 @@ describe("the zoo of defects", () => {
       expect(applyPatches(defect, file, source)).not.toBe(source);
     }
   });
+
+  it("has a defect for every sentence that is marked, and for every classic", () => {
+    const stand = new Set<string>(DEFECTS.map(({ stands }) => stands));
+    const missing = [...PROMISES].filter(([name, { kind }]) => kind !== "invariant" && !stand.has(name));
+    expect(missing).toEqual([]);
+  });
+
+  it("knows where each was seen, or why it cannot be", () => {
+    const names = DEFECTS.map(({ name }) => name);
+    const known = [...Object.keys(readFound()), ...Object.keys(BEYOND)];
+    expect(known.toSorted()).toEqual(names.toSorted());
+    expect(known.length - Object.keys(BEYOND).length).toBeGreaterThanOrEqual(50);
+  });
+
+  it("is seen where the sources as they are keep every promise", async () => {
+    expect(await inThread(import.meta.dirname, "zoo-cases.ts", "playFoundPlaces")).toEqual([]);
+  }, 120_000);
 
   it("is loaded whole", async () => {
     expect(await inThread(import.meta.dirname, "zoo-cases.ts", "loadAll")).toEqual([]);

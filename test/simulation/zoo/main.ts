@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { BEYOND } from "./beyond.ts";
 import { DEFECTS } from "./defects.ts";
+import { keepFound, readFound } from "./found.ts";
 import type { Answer, Asked } from "./hunt.worker.ts";
 import type { Place } from "./play.ts";
 import { PROMISES } from "./promises.ts";
@@ -11,8 +11,6 @@ import { PROMISES } from "./promises.ts";
 const USAGE = `usage: npm run simulate:zoo                                   every defect where it was seen last
        npm run simulate:zoo -- --seeds N [--only NAME] [--record]   hunts afresh; --record keeps where each was seen`;
 
-/** Where each defect was seen last. */
-const FOUND = new URL("found.json", import.meta.url);
 /** Seeds that a defect is hunted for which no longer shows where it was seen last. */
 const SEEDS_AGAIN = 200;
 const FEWEST = 50;
@@ -45,14 +43,9 @@ async function main(): Promise<void> {
   if (found < answers.length || (only === undefined && found < FEWEST)) process.exitCode = 1;
 }
 
-function readFound(): Readonly<Record<string, Place>> {
-  return JSON.parse(readFileSync(FOUND, "utf8"));
-}
-
 function record(answers: readonly Answer[]): void {
   const places = answers.flatMap(({ name, found }) => (found === undefined ? [] : [[name, found.place] as const]));
-  const sorted = places.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  writeFileSync(FOUND, `${JSON.stringify(Object.fromEntries(sorted), undefined, 2)}\n`);
+  keepFound(Object.fromEntries(places));
 }
 
 /** Every thread takes the next defect when it has done with one. */
