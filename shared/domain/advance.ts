@@ -158,6 +158,9 @@ function follow(
   now: number,
 ): Transition {
   const { success } = PIPELINE[deployment.step];
+  // The fast path: what was proven here before is neither judged nor built again.
+  if (success === "build" && deployment.work.release !== undefined)
+    return enterStep(deployment, target, "rollout", deployment.stage, rules, now);
   if (success === "RolledBack") return endRollback(deployment, target, waiting, now);
   if (success !== "next-stage") return enterStep(deployment, target, success, deployment.stage, rules, now);
   if (deployment.stage + 1 < rules.stages)

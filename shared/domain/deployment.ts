@@ -50,7 +50,7 @@ export interface VerifyWork {
 export interface Work {
   gates?: readonly GateVerdict[];
   build?: BuildWork;
-  /** The release that was rendered and stored at the end of `build`. */
+  /** The release that was rendered and stored at the end of `build`, or kept since it was proven here before. */
   release?: { id: string; image: string };
   rollout?: RolloutWork;
   verify?: VerifyWork;

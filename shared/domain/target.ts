@@ -1,4 +1,4 @@
-import type { ModelIdentity } from "./model.ts";
+import { type ModelIdentity, sameModel } from "./model.ts";
 import type { Problem } from "./problem.ts";
 
 /** The release a target was seen serving and verified with; what a rollback puts back. */
@@ -70,6 +70,16 @@ export interface Formerly {
 /** Undefined where the table knows of no change, as after its loss. */
 export function formerlyOf({ changedBy, uncertainSince }: Target): Formerly | undefined {
   return changedBy === undefined ? undefined : { since: uncertainSince ?? changedBy, last: changedBy };
+}
+
+/** The release of this very version that was proven here by this policy, the latest where there are several. */
+export function keptRelease(
+  { stable, former = [] }: Target,
+  model: ModelIdentity,
+  policyId: string,
+): StableRelease | undefined {
+  const known = stable === undefined ? former : [stable, ...former];
+  return known.find((release) => release.policyId === policyId && sameModel(release.model, model));
 }
 
 /** Quarantined versions kept per target; older ones are forgotten. */

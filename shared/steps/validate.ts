@@ -1,21 +1,36 @@
-import type { GateVerdict } from "../domain/deployment.ts";
+import { deploymentId, type GateVerdict } from "../domain/deployment.ts";
 import { describeModel, type ModelVersion, sameModel } from "../domain/model.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { failed, type Problem } from "../domain/problem.ts";
 import { describePointer } from "../domain/promotion.ts";
+import type { StableRelease } from "../domain/target.ts";
 import { GATES } from "../gates/index.ts";
+import type { DeploymentStore } from "../ports/deployment-store.ts";
+import type { ImageRegistry } from "../ports/image-registry.ts";
 import type { ModelRegistry } from "../ports/model-registry.ts";
+import { findKept } from "./find-kept.ts";
 import { readSamples } from "./samples.ts";
 import type { StepHandler, Visiting } from "./step.ts";
 
 /** Seconds between looks at a version that is still being registered. */
 const PENDING_LOOK_SECONDS = 10;
 
-/** The version exists, is READY, is still what its pointer says, meets its gates, and can be tried. */
-export function createValidate({ registry }: { registry: ModelRegistry }): StepHandler {
+export interface ValidateDependencies {
+  registry: ModelRegistry;
+  store: DeploymentStore;
+  images: ImageRegistry;
+}
+
+/**
+ * The version exists, is READY, is still what its pointer says, meets its gates, and can be tried. Of one that was
+ * proven here before by the same policy, nothing but that its release is still whole.
+ */
+export function createValidate({ registry, store, images }: ValidateDependencies): StepHandler {
   return async (visiting) => {
     const { deployment, signal } = visiting;
     const { model } = deployment;
+    const kept = await findKept({ store, images }, visiting);
+    if (kept !== undefined) return goBackTo(kept, deployment.target);
     const version = await registry.readVersion(model.name, model.version, signal);
     if (version === undefined || !sameModel(version, model))
       return reject(failed("version-missing", `${describeModel(model)} is no longer in the registry.`));
@@ -29,6 +44,11 @@ export function createValidate({ registry }: { registry: ModelRegistry }): StepH
       return reject(failed("version-not-ready", `${describeModel(model)} is ${version.status}, not READY.`));
     return (await pointerProblem(registry, visiting)) ?? (await judge(registry, visiting, version));
   };
+}
+
+function goBackTo({ releaseId, image, generation, model }: StableRelease, target: string): Outcome {
+  const found = `${describeModel(model)} was proven here by ${deploymentId({ target, generation })}: the release kept since goes out`;
+  return { result: "succeeded", found, work: { release: { id: releaseId, image } } };
 }
 
 async function pointerProblem(registry: ModelRegistry, { deployment, signal }: Visiting): Promise<Outcome | undefined> {

@@ -32,6 +32,12 @@ const cause = failed("container-dead", "it crashed");
 describe("the course of a deployment", () => {
   it.each<Course>([
     { name: "a validation that succeeds leads to build", from: {}, outcome: found.success, leads: "build" },
+    {
+      name: "a validation that found a kept release leads to rollout",
+      from: {},
+      outcome: { result: "succeeded", found: "it was proven here", work: { release: { id: "r", image: "i" } } },
+      leads: "rollout",
+    },
     { name: "a build leads to rollout", from: { step: "build" }, outcome: found.success, leads: "rollout" },
     { name: "a rollout leads to verify", from: { step: "rollout" }, outcome: found.success, leads: "verify" },
     {

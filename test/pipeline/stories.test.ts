@@ -236,6 +236,56 @@ describe("a target", () => {
     expect(world.endings()[4]).toMatchObject({ phase: "RolledBack" });
   });
 
+  describe("of a version that was proven here before", () => {
+    it("puts its kept release out again, and neither asks the registry nor builds", async () => {
+      const world = createWorld();
+      await world.deploy("1");
+      const first = world.target()?.stable;
+      await world.deploy("2");
+      const unexpected = () => Promise.reject(new Error("the registry must not be asked"));
+      Object.assign(world.registry, { readVersion: unexpected, readMetrics: unexpected, readInputExample: unexpected });
+      await world.deploy("1");
+      expect(world.endings()[2]).toMatchObject({ phase: "Succeeded", work: { release: { id: first?.releaseId } } });
+      expect(world.endings()[2]?.work).not.toHaveProperty("build");
+      expect(world.builder.builds()).toHaveLength(2);
+      expect(world.cluster.serving()).toBe(first?.image);
+      const visits = world.store.visits().filter(({ generation }) => generation === world.endings()[2]?.generation);
+      expect([...new Set(visits.map(({ step }) => step))].sort()).toEqual(["accept", "rollout", "validate", "verify"]);
+    });
+
+    it("builds it again when its image is gone", async () => {
+      const world = createWorld();
+      await world.deploy("1");
+      const image = world.target()?.stable?.image ?? "";
+      await world.deploy("2");
+      world.images.lose(image.slice(image.indexOf("@") + 1));
+      await world.deploy("1");
+      expect(world.endings()[2]).toMatchObject({ phase: "Succeeded" });
+      expect(world.endings()[2]?.work).toHaveProperty("build");
+    });
+
+    it("builds it again when the policy is another one since", async () => {
+      const world = createWorld();
+      await world.deploy("1");
+      await world.deploy("2");
+      const [policy] = world.policies;
+      if (policy !== undefined) world.policies[0] = { ...policy, rollout: { ...policy.rollout, maxSurge: 2 } };
+      await world.deploy("1");
+      expect(world.endings()[2]?.work).toHaveProperty("build");
+      expect(world.endings()[2]).toMatchObject({ phase: "Succeeded" });
+    });
+
+    it("is rolled back like any other when it does not serve well any more", async () => {
+      const fates: Record<string, VersionFate> = {};
+      const world = createWorld({ fates });
+      await world.deploy("1");
+      await world.deploy("2");
+      fates["1"] = "wrong";
+      await world.deploy("1");
+      expect(world.endings()[2]).toMatchObject({ phase: "RolledBack", serving: { model: { version: "2" } } });
+    });
+  });
+
   it("keeps nothing of a candidate that was rolled back", async () => {
     const world = createWorld({ fates: { "2": "crash" } });
     await world.deploy("1");
