@@ -10,6 +10,9 @@ export interface KubernetesObject {
   [member: string]: unknown;
 }
 
+/** What tells one object from another. */
+export type ObjectIdentity = Pick<KubernetesObject, "apiVersion" | "kind" | "metadata">;
+
 /** Everything a target runs, as one content-addressed bundle. */
 export interface Release {
   /** SHA-256 of the canonical form of everything else. */
@@ -57,6 +60,11 @@ export function isWorkload(object: Pick<KubernetesObject, "kind">): boolean {
   return WORKLOAD_KINDS.has(object.kind);
 }
 
+/** Whether a workload's replicas are an autoscaler's: the number that it is applied with is only its first. */
+export function isAutoscaled({ metadata }: { metadata: Pick<KubernetesObject["metadata"], "annotations"> }): boolean {
+  return metadata.annotations?.[ANNOTATIONS.replicas] !== undefined;
+}
+
 /** The same workload with nothing running: what a rollback leaves of a workload the stable release does not have. */
 export function atZero(workload: KubernetesObject): KubernetesObject {
   const { annotations: { [ANNOTATIONS.replicas]: _, ...annotations } = {}, ...metadata } = workload.metadata;
@@ -67,14 +75,35 @@ export function atZero(workload: KubernetesObject): KubernetesObject {
   };
 }
 
-/** Objects of the candidate that stable does not have and whose replicas must be zero after a rollback. */
+/** No Deployment of a target can have this name: theirs have no dots. */
+const NOTHING = "detached.belay.dev";
+
+/** The same autoscaler with nothing to scale: fenced like every change, unlike a deletion, until it is pruned. */
+export function detachedAutoscaler({ apiVersion, kind, metadata }: ObjectIdentity): KubernetesObject {
+  const scaleTargetRef = { apiVersion: "apps/v1", kind: "Deployment", name: NOTHING };
+  return { apiVersion, kind, metadata, spec: { scaleTargetRef, minReplicas: 1, maxReplicas: 1 } };
+}
+
+export function isAutoscaler({ kind }: Pick<KubernetesObject, "kind">): boolean {
+  return kind === "HorizontalPodAutoscaler";
+}
+
+/**
+ * Objects of the candidate that stable does not have and that must do nothing after a rollback, even if a frozen worker
+ * could still create them: workloads at zero, autoscalers detached.
+ */
 export function zeroedWorkloads(candidate: Release, stable: Release): readonly KubernetesObject[] {
   const kept = new Set(stable.fixed.map(objectKey));
-  return candidate.fixed.filter((object) => isWorkload(object) && !kept.has(objectKey(object))).map(atZero);
+  return candidate.fixed
+    .filter((object) => !kept.has(objectKey(object)))
+    .flatMap((object) => {
+      if (isAutoscaler(object)) return [detachedAutoscaler(object)];
+      return isWorkload(object) ? [atZero(object)] : [];
+    });
 }
 
 /** Equal for the same object of the same namespace. */
-export function objectKey(object: Pick<KubernetesObject, "apiVersion" | "kind" | "metadata">): string {
+export function objectKey(object: ObjectIdentity): string {
   return `${object.apiVersion}/${object.kind}/${object.metadata.namespace ?? ""}/${object.metadata.name}`;
 }
 

@@ -12,6 +12,17 @@ export interface ObservedObject {
   /** Undefined: no token, or not one of ours. */
   token: Token | undefined;
   labels: Readonly<Record<string, string>>;
+  /** Of a workload only. */
+  replicas?: ObservedReplicas;
+}
+
+/** How many pods a workload should have, and whose word that is. */
+export interface ObservedReplicas {
+  count: number;
+  /** Whether it was applied with its replicas left to an autoscaler. */
+  autoscaled: boolean;
+  /** Field managers that own the number. */
+  owners: readonly string[];
 }
 
 /** `conflict`: uid or resourceVersion changed since it was read. */
@@ -30,7 +41,11 @@ export interface OwnedObject extends ObservedObject {
  */
 export interface Cluster {
   read(reference: ObjectReference, signal: AbortSignal): Promise<ObservedObject | undefined>;
-  /** Server-side apply with the uid and resourceVersion of `seen`; undefined: create only. Idempotent for equal content. */
+  /**
+   * Server-side apply with the uid and resourceVersion of `seen`; undefined: create only. Idempotent for equal content.
+   * A workload whose replicas are an autoscaler's keeps the number it has, unless that is none; one whose replicas are
+   * its own again takes the number back from the autoscaler.
+   */
   apply(object: KubernetesObject, seen: ObservedObject | undefined, signal: AbortSignal): Promise<ApplyResult>;
   /** Deletes exactly what was seen; gone or changed meanwhile is no error. */
   remove(owned: OwnedObject, signal: AbortSignal): Promise<void>;

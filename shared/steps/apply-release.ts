@@ -1,9 +1,10 @@
 import { FencedError, ForeignChangeError, TransientError } from "../domain/errors.ts";
 import { fence } from "../domain/fence.ts";
-import { ANNOTATIONS, type KubernetesObject, LABELS } from "../domain/release.ts";
+import { ANNOTATIONS, isAutoscaler, type KubernetesObject, LABELS } from "../domain/release.ts";
 import type { Formerly } from "../domain/target.ts";
 import { formatToken, type Token } from "../domain/token.ts";
 import type { Cluster, ObservedObject } from "../ports/cluster.ts";
+import { strayAutoscalers } from "./stray-autoscalers.ts";
 
 /** What one visit wants on the cluster. */
 export interface Change {
@@ -59,9 +60,14 @@ function checkFence(object: KubernetesObject, seen: ObservedObject, change: Pick
  * uid and resourceVersion that were read, absent ones are only created. Doing it twice is the same as once.
  * @throws FencedError, ForeignChangeError, TransientError, PermanentError
  */
-export async function applyChange(cluster: Cluster, change: Change, signal: AbortSignal): Promise<void> {
+export async function applyChange(cluster: Cluster, given: Change, signal: AbortSignal): Promise<void> {
+  // What scales a workload first: it must not undo what follows.
+  const change = { ...given, fixed: given.fixed.toSorted((a, b) => Number(isAutoscaler(b)) - Number(isAutoscaler(a))) };
   const seen = await checkFences(cluster, change, signal);
+  const strays = await strayAutoscalers(cluster, change.fixed, seen, signal);
+  const straysSeen = await checkFences(cluster, { ...change, fixed: strays }, signal);
   for (const object of change.hashed) await applyHashed(cluster, object, change, signal);
+  for (const [index, object] of strays.entries()) await applyFixed(cluster, object, straysSeen[index], change, signal);
   for (const [index, object] of change.fixed.entries()) await applyFixed(cluster, object, seen[index], change, signal);
 }
 

@@ -1,6 +1,13 @@
 import { ForeignChangeError } from "../../shared/domain/errors.ts";
 import { readPodTemplate } from "../../shared/domain/pod-template.ts";
-import { ANNOTATIONS, isWorkload, type KubernetesObject, LABELS, objectKey } from "../../shared/domain/release.ts";
+import {
+  ANNOTATIONS,
+  isAutoscaled,
+  isWorkload,
+  type KubernetesObject,
+  LABELS,
+  objectKey,
+} from "../../shared/domain/release.ts";
 import type { PodStatus, WorkloadStatus } from "../../shared/domain/rollout-status.ts";
 import { parseToken } from "../../shared/domain/token.ts";
 import type { ProbeAnswer } from "../../shared/domain/verification.ts";
@@ -19,6 +26,8 @@ export interface FakeCluster extends Cluster {
   tamper(kind: string, name: string, annotations: Record<string, string>): void;
   /** Somebody else takes an object's fields: Belay's next change of it is refused. */
   takeOver(kind: string, name: string, change: Readonly<Record<string, unknown>>): void;
+  /** An autoscaler sets how many pods a workload should have. */
+  autoscale(name: string, replicas: number): void;
   /** Another worker deletes an object and makes it again. */
   recreate(kind: string, name: string): void;
   /** The image that serves, by the last workload that became ready. */
@@ -49,6 +58,9 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
     resourceVersion: String(version),
     token: parseToken(object.metadata.annotations?.[ANNOTATIONS.token] ?? ""),
     labels: object.metadata.labels ?? {},
+    ...(isWorkload(object)
+      ? { replicas: { count: replicasOf(object), autoscaled: isAutoscaled(object), owners: [] } }
+      : {}),
   });
   const workload = () => [...store.values()].find(({ object }) => isWorkload(object));
   const podsReady = (stored: Stored) => now() - stored.changedAt >= READY_AFTER_MS;
@@ -70,10 +82,11 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
       const stored = store.get(objectKey(reference));
       return stored === undefined ? undefined : observe(stored);
     },
-    apply: async (object, seen) => {
+    apply: async (given, seen) => {
       settle();
-      const key = objectKey(object);
+      const key = objectKey(given);
       const known = store.get(key);
+      const object = sized(given, known?.object);
       if (!matches(known, seen)) return "conflict";
       if (known?.taken === true)
         throw new ForeignChangeError(`${object.kind} ${object.metadata.name} belongs to somebody else.`);
@@ -173,6 +186,11 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
       }),
     takeOver: (kind, name, change) =>
       meddle(kind, name, (stored) => ({ ...stored, taken: true, object: { ...stored.object, ...change } })),
+    autoscale: (name, replicas) =>
+      meddle("Deployment", name, ({ object, ...stored }) => ({
+        ...stored,
+        object: { ...object, spec: { ...(object["spec"] as object), replicas } },
+      })),
     recreate: (kind, name) => meddle(kind, name, (stored) => ({ ...stored, uid: `uid-again-${versions}` })),
     serving: () => {
       settle();
@@ -211,5 +229,11 @@ const templateOf = (object: KubernetesObject): string | undefined =>
   specOf(object)?.template.metadata.labels[LABELS.template];
 const podNames = (object: KubernetesObject): readonly string[] =>
   Array.from({ length: replicasOf(object) }, (_, index) => `pod-${index}`);
+/** An autoscaler's workload keeps the number it has. */
+function sized(given: KubernetesObject, live: KubernetesObject | undefined): KubernetesObject {
+  const replicas = live === undefined ? 0 : replicasOf(live);
+  if (!isAutoscaled(given) || replicas === 0) return given;
+  return { ...given, spec: { ...(given["spec"] as object), replicas } };
+}
 /** Workloads and Services have fixed names and are never left over. */
 const isPruned = (object: KubernetesObject): boolean => !isWorkload(object) && object.kind !== "Service";

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { readPodTemplate } from "../../domain/pod-template.ts";
-import { ANNOTATIONS, LABELS } from "../../domain/release.ts";
+import { ANNOTATIONS, isWorkload, type KubernetesObject, LABELS } from "../../domain/release.ts";
 import type { ContainerStatus, PodStatus, WorkloadStatus } from "../../domain/rollout-status.ts";
 import { parseToken } from "../../domain/token.ts";
 import type { Cluster, ObservedObject, OwnedObject } from "../../ports/cluster.ts";
@@ -8,7 +8,16 @@ import { classifyKubeAnswer, isStale } from "./classify.ts";
 import { collectionPath, objectPath, PRUNED_KINDS } from "./kinds.ts";
 import type { KubeHttp, KubeRequest } from "./kube-http.ts";
 import { checkLabel, checkName, readAnswer } from "./read-answer.ts";
-import { anyObject, deployment, objectList, type Pod, podList } from "./schemas.ts";
+import { type HandOver, observeReplicas, planReplicas, REPLICAS_MANAGER } from "./replicas.ts";
+import {
+  anyObject,
+  deployment,
+  objectList,
+  type Pod,
+  podList,
+  type StoredWorkload,
+  storedWorkload,
+} from "./schemas.ts";
 
 const CALL_MS = 15_000;
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -18,6 +27,13 @@ export const FIELD_MANAGER = "belay";
 const CREATE_ONLY = "1";
 /** More pods or leftovers than this are not looked at in one visit. */
 const PAGE = 250;
+
+/** Something to apply, and on whose behalf. */
+interface Applied {
+  manager: string;
+  force: boolean;
+  object: KubernetesObject;
+}
 
 /** One namespace of one cluster, through its API server. */
 export function createCluster(http: KubeHttp, namespace: string): Cluster {
@@ -33,25 +49,42 @@ export function createCluster(http: KubeHttp, namespace: string): Cluster {
     if (answer.status === 404) return undefined;
     return readAnswer(what, answer, schema);
   };
+  const applyAs = ({ manager, force, object }: Applied, seen: ObservedObject | undefined, signal: AbortSignal) => {
+    const precondition =
+      seen === undefined ? { resourceVersion: CREATE_ONLY } : { uid: seen.uid, resourceVersion: seen.resourceVersion };
+    const query = `fieldManager=${manager}&fieldValidation=Strict${force ? "&force=true" : ""}`;
+    return call({
+      method: "PATCH",
+      path: `${objectPath(object, namespace)}?${query}`,
+      contentType: "application/apply-patch+yaml",
+      body: JSON.stringify({ ...object, metadata: { ...object.metadata, ...precondition } }),
+      signal,
+    });
+  };
+  const handOver = async (
+    { object, force }: HandOver,
+    seen: ObservedObject | undefined,
+    signal: AbortSignal,
+  ): Promise<ObservedObject | "conflict"> => {
+    const what = `Handing over the replicas of ${describe(object)}`;
+    const answer = await applyAs({ manager: REPLICAS_MANAGER, force, object }, seen, signal);
+    // A number that the autoscaler set meanwhile is no foreign change: it is read again.
+    if (answer.status === 409 || isStale(answer)) return "conflict";
+    return observe(checkName(what, object.metadata.name, readAnswer(what, answer, storedWorkload)));
+  };
   const pods = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
   return {
     read: async (reference, signal) => {
       const what = describe(reference);
-      const found = await get(what, objectPath(reference, namespace), anyObject, signal);
-      return found === undefined ? undefined : observe(checkName(what, reference.metadata.name, found).metadata);
+      const schema = isWorkload(reference) ? storedWorkload : anyObject;
+      const found = await get(what, objectPath(reference, namespace), schema, signal);
+      return found === undefined ? undefined : observe(checkName(what, reference.metadata.name, found));
     },
     apply: async (object, seen, signal) => {
-      const precondition =
-        seen === undefined
-          ? { resourceVersion: CREATE_ONLY }
-          : { uid: seen.uid, resourceVersion: seen.resourceVersion };
-      const answer = await call({
-        method: "PATCH",
-        path: `${objectPath(object, namespace)}?fieldManager=${FIELD_MANAGER}&fieldValidation=Strict`,
-        contentType: "application/apply-patch+yaml",
-        body: JSON.stringify({ ...object, metadata: { ...object.metadata, ...precondition } }),
-        signal,
-      });
+      const plan = planReplicas(object, seen);
+      const ready = plan.handOver === undefined ? seen : await handOver(plan.handOver, seen, signal);
+      if (ready === "conflict") return "conflict";
+      const answer = await applyAs({ manager: FIELD_MANAGER, force: false, object: plan.object }, ready, signal);
       if (answer.status === 200 || answer.status === 201) return "applied";
       if (isStale(answer)) return "conflict";
       throw classifyKubeAnswer(`Applying ${describe(object)}`, answer);
@@ -76,7 +109,7 @@ export function createCluster(http: KubeHttp, namespace: string): Cluster {
           const list = await get(what, path, objectList, signal);
           return checkLabel(what, LABELS.target, target, list?.items ?? []).map(
             ({ metadata }): OwnedObject => ({
-              ...observe(metadata),
+              ...observe({ metadata }),
               reference: { apiVersion, kind, metadata: { name: metadata.name, namespace } },
             }),
           );
@@ -126,8 +159,10 @@ function describe({ kind, metadata }: { kind: string; metadata: { name: string }
   return `${kind} ${metadata.name}`;
 }
 
-function observe({ uid, resourceVersion, annotations, labels }: z.infer<typeof anyObject>["metadata"]): ObservedObject {
-  return { uid, resourceVersion, labels, token: parseToken(annotations[ANNOTATIONS.token] ?? "") };
+function observe(found: z.infer<typeof anyObject> | StoredWorkload): ObservedObject {
+  const { uid, resourceVersion, annotations, labels } = found.metadata;
+  const replicas = "spec" in found ? { replicas: observeReplicas(found) } : {};
+  return { uid, resourceVersion, labels, token: parseToken(annotations[ANNOTATIONS.token] ?? ""), ...replicas };
 }
 
 function toWorkloadStatus({ metadata, spec, status }: z.infer<typeof deployment>): WorkloadStatus {

@@ -12,7 +12,25 @@ export const objectMetadata = z.object({
   deletionTimestamp: z.string().optional(),
 });
 
+const ownedFields = z.object({ "f:spec": z.object({ "f:replicas": z.unknown().optional() }).optional() });
+
 export const anyObject = z.object({ metadata: objectMetadata });
+/** A workload with its replicas and who owns them. */
+export const storedWorkload = z.object({
+  metadata: objectMetadata.extend({
+    managedFields: z
+      .array(
+        z.object({
+          manager: z.string().default(""),
+          subresource: z.string().optional(),
+          fieldsV1: ownedFields.optional(),
+        }),
+      )
+      .default([]),
+  }),
+  spec: z.object({ replicas: z.number().int().default(1) }),
+});
+export type StoredWorkload = z.infer<typeof storedWorkload>;
 export const objectList = z.object({
   metadata: z.object({ continue: z.string().optional() }).default({}),
   items: z.array(anyObject),

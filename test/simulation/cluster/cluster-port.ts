@@ -1,7 +1,7 @@
 import { collectionPath, KINDS, PRUNED_KINDS } from "../../../shared/adapters/kubernetes/kinds.ts";
 import { PermanentError } from "../../../shared/domain/errors.ts";
 import { readPodTemplate } from "../../../shared/domain/pod-template.ts";
-import { type KubernetesObject, LABELS } from "../../../shared/domain/release.ts";
+import { isAutoscaled, type KubernetesObject, LABELS } from "../../../shared/domain/release.ts";
 import type { WorkloadStatus } from "../../../shared/domain/rollout-status.ts";
 import type { Cluster, ObservedObject, OwnedObject } from "../../../shared/ports/cluster.ts";
 import type { DeploymentController } from "./deployment-controller.ts";
@@ -99,12 +99,25 @@ function change(
   given: KubernetesObject,
   seen: ObservedObject | undefined,
 ): "applied" | "conflict" {
-  const config = adopt(given, known.config);
+  if (isSeen(known, seen ?? { uid: "", resourceVersion: "" })) takeBackReplicas(known, given);
+  const config = adopt(sized(given, known.live), known.config);
   const live = merged(known, config);
   if (seen === undefined || !isSeen(known, seen)) return "conflict";
   refuseInvalid(live, known.live);
   store.put(known, config, live, "belay");
   return "applied";
+}
+
+/** An autoscaler's workload keeps the number it has; at none the autoscaler is switched off. */
+function sized(given: KubernetesObject, live: KubernetesObject): KubernetesObject {
+  if (!isAutoscaled(given) || live.kind !== given.kind) return given;
+  const { replicas } = specOf(live);
+  return replicas === 0 ? given : { ...given, spec: { ...(given["spec"] as object), replicas } };
+}
+
+/** The number was left to an autoscaler, and is Belay's again. */
+function takeBackReplicas({ live, foreign }: StoredObject, given: KubernetesObject): void {
+  if (isAutoscaled(live) && !isAutoscaled(given)) foreign.delete(["spec", "replicas"].join("\0"));
 }
 
 function isSeen(known: StoredObject, seen: Pick<ObservedObject, "uid" | "resourceVersion">): boolean {

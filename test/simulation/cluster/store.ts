@@ -1,6 +1,6 @@
-import { ANNOTATIONS, type KubernetesObject } from "../../../shared/domain/release.ts";
+import { ANNOTATIONS, isAutoscaled, isWorkload, type KubernetesObject } from "../../../shared/domain/release.ts";
 import { parseToken } from "../../../shared/domain/token.ts";
-import type { ObservedObject } from "../../../shared/ports/cluster.ts";
+import type { ObservedObject, ObservedReplicas } from "../../../shared/ports/cluster.ts";
 import { adopt, type Path } from "./frozen-json.ts";
 
 /** Who changed something. */
@@ -119,6 +119,12 @@ export function observe(stored: StoredObject): ObservedObject {
     resourceVersion: String(stored.version),
     token: parseToken(stored.live.metadata.annotations?.[ANNOTATIONS.token] ?? ""),
     labels: stored.live.metadata.labels ?? NO_LABELS,
+    ...(isWorkload(stored) ? { replicas: replicasOf(stored.live) } : {}),
   });
   return stored.observed;
+}
+
+function replicasOf(live: KubernetesObject): ObservedReplicas {
+  const { replicas } = (live["spec"] ?? {}) as { replicas?: number };
+  return { count: replicas ?? 1, autoscaled: isAutoscaled(live), owners: [] };
 }
