@@ -8,6 +8,7 @@ import {
 } from "../domain/command.ts";
 import type { Deployment, Running, Waiting } from "../domain/deployment.ts";
 import { deploymentId, hasEnded } from "../domain/deployment.ts";
+import { TransientError } from "../domain/errors.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import type { Promotion } from "../domain/promotion.ts";
 import { newTarget, type Target } from "../domain/target.ts";
@@ -58,7 +59,10 @@ export function createGiveCommand(dependencies: CommandDependencies): GiveComman
       if (change !== undefined && (await store.save(change)) === "conflict") continue;
       return { ...answer, ...(await follow(dependencies, written)) };
     }
-    throw new Error(`Target ${name} was written by others ${MAX_RACES} times.`);
+    throw new TransientError(
+      "unexpected",
+      `Target ${name} was written by others ${MAX_RACES} times: give the command again.`,
+    );
   };
 }
 
