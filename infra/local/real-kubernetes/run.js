@@ -1,0 +1,3 @@
+import { onRightNode } from "../cli/node-version.js";
+
+await onRightNode(() => import("./run.ts"));
