@@ -4,8 +4,8 @@ import { inWords } from "./in-words.ts";
 import { logged } from "./logged.ts";
 
 /**
- * GET what a target wants, runs and is kept from, or what of its release somebody changed (`/targets/<name>/drift`);
- * POST a person's command to it (`/targets/<name>/<command>`).
+ * GET what a target wants, runs and is kept from; what of its release somebody changed (`/targets/<name>/drift`); what a
+ * promotion would change (`/targets/<name>/plan`). POST a person's command to it (`/targets/<name>/<command>`).
  */
 export function createTargets(app: App) {
   return logged(async (request: HttpRequest): Promise<HttpResponseInit> => {
@@ -15,19 +15,23 @@ export function createTargets(app: App) {
       return refuse(400, "target: a name of lower-case letters, digits and dashes is expected.");
     if (request.method === "POST") return inWords(() => give(app, target, command ?? "", request));
     if (command === undefined) return inWords(() => read(app, target));
-    return command === "drift"
-      ? inWords(() => drift(app, target))
-      : refuse(404, `${command.slice(0, 40)}: only drift is there to GET; commands are POSTed.`);
+    const look = Object.hasOwn(LOOKS, command) ? LOOKS[command] : undefined;
+    if (look !== undefined) return inWords(() => look(app, target));
+    return refuse(404, `${command.slice(0, 40)}: only drift and plan are there to GET; commands are POSTed.`);
   });
 }
 
 async function read(app: App, target: string): Promise<HttpResponseInit> {
-  const found = await app.readTarget(target);
-  return found === undefined ? noTarget(target) : { jsonBody: found };
+  return tell(target, await app.readTarget(target));
 }
 
-async function drift(app: App, target: string): Promise<HttpResponseInit> {
-  const found = await app.findDrift(target);
+/** What is looked at on the cluster, nothing of which is changed. */
+const LOOKS: Readonly<Record<string, (app: App, target: string) => Promise<HttpResponseInit>>> = {
+  drift: async (app, target) => tell(target, await app.findDrift(target)),
+  plan: async (app, target) => tell(target, await app.planTarget(target)),
+};
+
+function tell(target: string, found: object | undefined): HttpResponseInit {
   return found === undefined ? noTarget(target) : { jsonBody: found };
 }
 

@@ -15,6 +15,7 @@ import type { DeadLetterOffice } from "./steps/dead-letter-office.ts";
 import type { DriftReport } from "./steps/drift.ts";
 import { parseCommand } from "./steps/parse-command.ts";
 import { parseDiscard, parseReplay } from "./steps/parse-replay.ts";
+import type { Plan } from "./steps/plan.ts";
 import {
   type DeploymentView,
   listDeployments,
@@ -54,6 +55,8 @@ export interface App {
   findDrift(target: string): Promise<DriftReport | undefined>;
   /** What a person can do with set-aside messages. */
   deadLetterOffice(): Promise<DeadLetterOffice>;
+  /** What taking a promotion of what the target's pointer names would do. Errors as above. */
+  planTarget(target: string): Promise<Plan | undefined>;
   listDeployments(query: { target?: string; limit: number }): Promise<readonly DeploymentView[]>;
   readDeployment(id: string): Promise<DeploymentView | undefined>;
   checkHealth(): Promise<HealthReport>;
@@ -143,6 +146,12 @@ export function assembleApp(configuration: Configuration, foundation: Foundation
     findDrift: async (target) => {
       if (!policy.targets.some((one) => one.target === target)) return undefined;
       return (await lookForDrift())(target);
+    },
+    planTarget: async (name) => {
+      const target = policy.targets.find((one) => one.target === name);
+      if (target === undefined) return undefined;
+      const { planTarget } = await import("./steps/plan.ts");
+      return planTarget(await pipeline(), target);
     },
     listDeployments: async (query) => listDeployments(await store(), { ...query, now: clock.now() }),
     readDeployment: async (id) => readDeployment(await store(), id),

@@ -28,7 +28,7 @@ const DEEPEST = 64;
 
 /** What the API server keeps for itself, and what Belay writes with every change. */
 const OWN = new Set(["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"]);
-const STAMPS: ReadonlySet<string> = new Set(Object.values(ANNOTATIONS));
+const STAMPS: ReadonlySet<string> = new Set([ANNOTATIONS.token, ANNOTATIONS.release]);
 
 /** Field by field from what is there to what would be; an object that is not there is created as a whole. Pure. */
 export function compareObjects(before: KubernetesObject | undefined, after: KubernetesObject): ObjectChange {

@@ -1,13 +1,14 @@
 import type { BuildWork } from "../domain/deployment.ts";
-import { canonicalJson, sha256, slug } from "../domain/digest.ts";
+import { canonicalJson } from "../domain/digest.ts";
 import { TransientError } from "../domain/errors.ts";
 import { InvalidManifestError } from "../domain/manifest.ts";
-import { describeModel, identityKey } from "../domain/model.ts";
+import { describeModel } from "../domain/model.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { errored, failed } from "../domain/problem.ts";
 import type { KubernetesObject } from "../domain/release.ts";
 import { renderRelease } from "../domain/render-release.ts";
+import type { OpenCluster } from "../ports/cluster.ts";
 import type { BuildRecord, DeploymentStore, Versioned } from "../ports/deployment-store.ts";
 import type { BuildState, ImageBuilder } from "../ports/image-builder.ts";
 import type { ImageRegistry } from "../ports/image-registry.ts";
@@ -15,7 +16,9 @@ import type { ModelRegistry } from "../ports/model-registry.ts";
 import type { SourceTemplate } from "../ports/source-template.ts";
 import { moveOn, taskRunName } from "./build-attempts.ts";
 import { openContext, totalBytes } from "./build-context.ts";
+import { type ImageNames, imageNamesOf } from "./image-names.ts";
 import { readSamples } from "./samples.ts";
+import { servedKinds } from "./served-kinds.ts";
 import type { StepHandler, Visiting } from "./step.ts";
 
 export interface BuildDependencies {
@@ -23,6 +26,7 @@ export interface BuildDependencies {
   registry: ModelRegistry;
   builder: ImageBuilder;
   images: ImageRegistry;
+  openCluster: OpenCluster;
   readTemplate: (policy: TargetPolicy) => Promise<SourceTemplate>;
   readManifests: (policy: TargetPolicy) => Promise<readonly KubernetesObject[]>;
 }
@@ -31,18 +35,11 @@ export interface BuildDependencies {
 const FIRST_LOOK_SECONDS = 1;
 const LARGEST_LOOK_SECONDS = 60;
 
-/** Where a build's image lies and which task run makes it. */
-interface Names {
-  key: string;
-  repository: string;
-  tag: string;
-}
-
 /** Builds the image under its key, or finds it built; then renders and stores the release. */
 export function createBuild(dependencies: BuildDependencies): StepHandler {
   return async (visiting) => {
     const template = await dependencies.readTemplate(visiting.policy);
-    const names = namesOf(visiting, template);
+    const names = imageNamesOf(visiting.deployment.model, visiting.policy, template);
     const work = visiting.deployment.work.build;
     if (work?.taskRun === undefined || work.sourcePath === undefined || work.key !== names.key)
       return prepare(dependencies, visiting, template, names);
@@ -50,21 +47,12 @@ export function createBuild(dependencies: BuildDependencies): StepHandler {
   };
 }
 
-/** The key is the hash of what goes into the image; equal keys are one build. */
-function namesOf({ deployment, policy }: Visiting, template: SourceTemplate): Names {
-  const { model } = deployment;
-  const key = sha256(
-    canonicalJson([identityKey(model), template.hash, policy.build.baseImage, policy.build.platform]),
-  ).slice(0, 32);
-  return { key, repository: slug(model.name), tag: `${model.version}-${key.slice(0, 12)}` };
-}
-
 /** First visit: an image under this key is not built again; else the context is uploaded and its path saved. */
 async function prepare(
   dependencies: BuildDependencies,
   visiting: Visiting,
   template: SourceTemplate,
-  names: Names,
+  names: ImageNames,
 ): Promise<Outcome> {
   const { store, images } = dependencies;
   const built = await images.digestOf(names.repository, names.tag, visiting.signal);
@@ -98,7 +86,7 @@ async function upload(
   { store, registry, builder }: BuildDependencies,
   { deployment, policy, signal }: Visiting,
   template: SourceTemplate,
-  { key }: Names,
+  { key }: ImageNames,
   known: Versioned<BuildRecord> | undefined,
 ) {
   const version = deployment.model;
@@ -125,7 +113,7 @@ type Started = BuildWork & Required<Pick<BuildWork, "taskRun" | "sourcePath">>;
 async function lookOrStart(
   dependencies: BuildDependencies,
   visiting: Visiting,
-  names: Names,
+  names: ImageNames,
   work: Started,
 ): Promise<Outcome> {
   const state = await dependencies.builder.look(work.taskRun, visiting.signal);
@@ -156,7 +144,7 @@ async function lookOrStart(
   }
 }
 
-function requestOf({ build }: TargetPolicy, { repository, tag }: Names, { taskRun, sourcePath }: Started) {
+function requestOf({ build }: TargetPolicy, { repository, tag }: ImageNames, { taskRun, sourcePath }: Started) {
   return {
     name: taskRun,
     sourcePath,
@@ -180,7 +168,7 @@ function withLog(work: Started, logLink: string | undefined): Started {
 async function finish(
   dependencies: BuildDependencies,
   visiting: Visiting,
-  names: Names,
+  names: ImageNames,
   work: Started,
   reported: string | undefined,
 ): Promise<Outcome> {
@@ -215,9 +203,9 @@ async function nextAttempt(dependencies: BuildDependencies, work: Started, found
 }
 
 async function render(
-  { store, registry, images, readManifests }: BuildDependencies,
+  { store, registry, images, readManifests, openCluster }: BuildDependencies,
   { deployment, policy, signal }: Visiting,
-  { key, repository }: Names,
+  { key, repository }: ImageNames,
   digest: string,
   found: string,
   work: BuildWork = { key, attempt: 0 },
@@ -225,7 +213,9 @@ async function render(
   const image = `${images.loginServer}/${repository}@${digest}`;
   try {
     const samples = await readSamples(registry, policy, deployment.model, signal);
-    const release = renderRelease(await readManifests(policy), policy, deployment.model, image, samples);
+    const base = await readManifests(policy);
+    const served = await servedKinds(openCluster, policy, base, signal);
+    const release = renderRelease(base, policy, deployment.model, image, samples, served);
     await store.putBundle(deployment.target, "release", release.id, canonicalJson(release));
     return {
       result: "succeeded",

@@ -10,7 +10,7 @@ import type { Cluster, ClusterAccess, OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import type { MessageBus } from "../ports/message-bus.ts";
 import type { Log } from "../ports/telemetry.ts";
-import { compareRelease } from "./drift.ts";
+import { comparePreviews } from "./drift.ts";
 import type { ReadPolicy } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 import { lookAtRelease, NOTHING_MEASURED } from "./verify-release.ts";
@@ -127,7 +127,7 @@ async function examine(
 
 /** Field by field, for as many as a notification can hold. */
 async function driftOf(access: ClusterAccess, release: Release, signal: AbortSignal): Promise<readonly string[]> {
-  const objects = await compareRelease(access, release, signal);
+  const objects = await comparePreviews(access.previewer, release, signal);
   return objects
     .flatMap((object) => [...describeChange(object), ...(object.conflict === undefined ? [] : [object.conflict])])
     .slice(0, MAX_FINDINGS);

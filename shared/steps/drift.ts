@@ -1,8 +1,9 @@
 import { compareObjects, type ObjectChange } from "../domain/difference.ts";
 import type { Release } from "../domain/release.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ClusterAccess, OpenCluster } from "../ports/cluster.ts";
+import type { OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
+import type { Previewer } from "../ports/previewer.ts";
 import type { ReadPolicy } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 
@@ -38,15 +39,15 @@ export async function findDrift(dependencies: DriftDependencies, name: string): 
   const stable = record?.value.stable;
   if (stable === undefined) return { ...report, same: true, objects: [] };
   const release = await readRelease(store, name, stable.releaseId);
-  const access = await openCluster(await readPolicy(name, stable.policyId));
-  const objects = await compareRelease(access, release, clock.timeout(LOOK_MS));
+  const { previewer } = await openCluster(await readPolicy(name, stable.policyId));
+  const objects = await comparePreviews(previewer, release, clock.timeout(LOOK_MS));
   const { version } = stable.model;
   return { ...report, stable: { version, image: stable.image }, same: objects.length === 0, objects };
 }
 
 /** The objects of a release of which something else is live. */
-export async function compareRelease(
-  { previewer }: Pick<ClusterAccess, "previewer">,
+export async function comparePreviews(
+  previewer: Previewer,
   { hashed, fixed }: Pick<Release, "hashed" | "fixed">,
   signal: AbortSignal,
 ): Promise<DriftReport["objects"]> {

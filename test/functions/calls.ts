@@ -13,6 +13,7 @@ export function appThat(does: Partial<App>): App {
     giveCommand: unexpected("giveCommand"),
     readTarget: unexpected("readTarget"),
     findDrift: unexpected("findDrift"),
+    planTarget: unexpected("planTarget"),
     deadLetterOffice: unexpected("deadLetterOffice"),
     listDeployments: unexpected("listDeployments"),
     readDeployment: unexpected("readDeployment"),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createTargets } from "../../functions/targets.ts";
 import { PermanentError, TransientError } from "../../shared/domain/errors.ts";
+import type { Plan } from "../../shared/steps/plan.ts";
 import { appThat, invocation, request } from "./calls.ts";
 
 const get = (command?: string, target = "churn") =>
@@ -12,6 +13,12 @@ describe("GET /api/targets", () => {
     const report = { target: "churn", at: "2026-09-21T14:13:20.000Z", same: true, objects: [] };
     const targets = createTargets(appThat({ recordCaller, findDrift: async () => report }));
     expect(await targets(get("drift"), invocation().context)).toEqual({ jsonBody: report });
+  });
+
+  it("answers what a promotion would change", async () => {
+    const plan = { target: "churn", objects: [] } as unknown as Plan;
+    const targets = createTargets(appThat({ recordCaller, planTarget: async () => plan }));
+    expect(await targets(get("plan"), invocation().context)).toEqual({ jsonBody: plan });
   });
 
   it("knows no drift of a target that the policy does not have", async () => {

@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { ForeignChangeError } from "../../domain/errors.ts";
-import type { KubernetesObject } from "../../domain/release.ts";
+import { record } from "../../domain/manifest.ts";
+import { isAutoscaled, type KubernetesObject } from "../../domain/release.ts";
 import type { Preview, Previewer } from "../../ports/previewer.ts";
+import { FIELD_MANAGER } from "./apply.ts";
 import { classifyKubeAnswer } from "./classify.ts";
-import { FIELD_MANAGER } from "./cluster.ts";
 import { objectPath } from "./kinds.ts";
 import type { KubeAnswer, KubeHttp } from "./kube-http.ts";
 import { readAnswer } from "./read-answer.ts";
@@ -33,8 +34,8 @@ export function createPreviewer(http: KubeHttp, namespace: string): Previewer {
       const found = await ask({ method: "GET", path, signal });
       const live = found.status === 404 ? undefined : read(what, found);
       const query = `${path}?dryRun=All&fieldManager=${FIELD_MANAGER}&fieldValidation=Strict`;
-      const apply = (more: string) =>
-        ask({ method: "PATCH", path: `${query}${more}`, body: JSON.stringify(object), signal });
+      const body = JSON.stringify(withLiveReplicas(object, live));
+      const apply = (more: string) => ask({ method: "PATCH", path: `${query}${more}`, body, signal });
       const tried = await apply("");
       const conflict = conflictOf(what, tried);
       // What would be is only to be seen where nobody's fields are heeded; nothing is written.
@@ -42,6 +43,12 @@ export function createPreviewer(http: KubeHttp, namespace: string): Previewer {
       return { live, next: read(what, next), conflict } satisfies Preview;
     },
   };
+}
+
+/** Where an autoscaler has the say, an apply leaves the number as it is. */
+function withLiveReplicas(object: KubernetesObject, live: KubernetesObject | undefined): KubernetesObject {
+  if (live === undefined || !isAutoscaled(object)) return object;
+  return { ...object, spec: { ...record(object["spec"]), replicas: record(live["spec"])["replicas"] } };
 }
 
 function read(what: string, answer: KubeAnswer): KubernetesObject {
