@@ -19,11 +19,5 @@ export function readFound(): Readonly<Record<string, Place>> {
 /** Keeps where these were seen; of the others what is known stays. */
 export function keepFound(places: Readonly<Record<string, Place>>): void {
   const all = Object.entries({ ...readFound(), ...places }).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const lines = all.map(([name, one]) => `  ${JSON.stringify(name)}: ${spaced(JSON.stringify(one))}`);
-  writeFileSync(FOUND, `{\n${lines.join(",\n")}\n}\n`);
-}
-
-/** On one line, as the formatter has it. */
-function spaced(json: string): string {
-  return json.replaceAll(/([{,:])(?=["\d{[])/g, "$1 ").replaceAll(/([\d"\]])\}/g, "$1 }");
+  writeFileSync(FOUND, `${JSON.stringify(Object.fromEntries(all), undefined, 2)}\n`);
 }

@@ -36,20 +36,23 @@ async function main(): Promise<void> {
     const place = known[name];
     return { name, seeds: Number(seeds), ...(place === undefined ? {} : { known: place }) };
   });
-  const answers = await huntAll(asked, Number(workers));
+  const answers = await huntAll(asked, Number(workers), values.record ? record : () => undefined);
   report(answers);
-  if (values.record) record(answers);
   const found = answers.filter((answer) => answer.found !== undefined).length;
   if (found < answers.length || (only === undefined && found < FEWEST)) process.exitCode = 1;
 }
 
-function record(answers: readonly Answer[]): void {
-  const places = answers.flatMap(({ name, found }) => (found === undefined ? [] : [[name, found.place] as const]));
-  keepFound(Object.fromEntries(places));
+/** At once: a hunt that is ended early keeps what it has found. */
+function record({ name, found }: Answer): void {
+  if (found !== undefined) keepFound({ [name]: found.place });
 }
 
 /** Every thread takes the next defect when it has done with one. */
-async function huntAll(asked: readonly Asked[], workers: number): Promise<readonly Answer[]> {
+async function huntAll(
+  asked: readonly Asked[],
+  workers: number,
+  heard: (answer: Answer) => void,
+): Promise<readonly Answer[]> {
   const left = [...asked];
   const answers: Answer[] = [];
   const threads: Worker[] = [];
@@ -58,7 +61,10 @@ async function huntAll(asked: readonly Asked[], workers: number): Promise<readon
       const thread = new Worker(new URL("hunt.worker.ts", import.meta.url), { workerData: undefined });
       threads.push(thread);
       thread.on("message", (answer: Answer | undefined) => {
-        if (answer !== undefined) answers.push(answer);
+        if (answer !== undefined) {
+          answers.push(answer);
+          heard(answer);
+        }
         const next = left.shift();
         if (next === undefined) thread.terminate().then(() => resolve(), reject);
         else thread.postMessage(next);

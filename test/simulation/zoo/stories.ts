@@ -133,6 +133,23 @@ export const STORIES: Readonly<Record<string, Story>> = {
       }),
     ),
   },
+  "a held target is asked": {
+    plans: [
+      tell([GOOD, GOOD], [promote(SECOND, 1), promote(2 * MINUTE, 2)], {
+        troubles: [trouble("person-holds", MINUTE, 20 * MINUTE)],
+      }),
+    ],
+  },
+  "the model is deleted and made anew": {
+    plans: [tell([GOOD], [promote(SECOND, 1)], { troubles: [trouble("model-made-anew", 2 * MINUTE)] })],
+  },
+  "the policy asks for less before the way back": {
+    plans: [
+      tell([GOOD, CRASH], [promote(SECOND, 1), promote(2 * MINUTE, 2)], {
+        troubles: [trouble("policy-changed", MINUTE)],
+      }),
+    ],
+  },
   "nobody is there for longer than a day": {
     plans: each(5, 60, 3, (at) =>
       tell([GOOD], [promote(SECOND, 1)], { troubles: [trouble("belay-down", at * SECOND, 30 * HOUR)] }),
