@@ -20,6 +20,8 @@ const REMEDIES = {
   "container-dead": "Read the container's last lines, correct the model or its server, and promote a new version.",
   "rollout-stuck": "Look at the pods' events: most often resources are missing or a probe never succeeds.",
   "rollout-refused": "Read the API server's answer and correct the base manifests or the namespace's quota.",
+  "namespace-missing":
+    "An administrator makes the namespace once: kubectl apply --server-side -f infra/kubernetes/setup/ (another name is changed in its files first). Then promote again.",
   unhealthy: "Look at the health endpoint's answers in the deployment's history and at the pods' logs.",
   "prediction-wrong":
     "Compare the answers with the samples in the history; correct the model and promote a new version.",

@@ -51,6 +51,8 @@ export interface Cluster {
   remove(owned: OwnedObject, signal: AbortSignal): Promise<void>;
   /** What lies under the target's label and may be removed when no release needs it: never a Service or a workload. */
   listOwned(target: string, signal: AbortSignal): Promise<readonly OwnedObject[]>;
+  /** Kinds of a version of the API, such as `monitoring.coreos.com/v1`, that the cluster knows; asked once. */
+  kinds(apiVersion: string, signal: AbortSignal): Promise<readonly string[]>;
   workload(name: string, signal: AbortSignal): Promise<WorkloadStatus | undefined>;
   /** Pods whose template label has this value. */
   pods(template: string, signal: AbortSignal): Promise<readonly PodStatus[]>;

@@ -1,5 +1,4 @@
 import type { Step } from "../domain/pipeline.ts";
-import type { OpenCluster } from "../ports/cluster.ts";
 import { type BuildDependencies, createBuild } from "./build.ts";
 import { createRollback } from "./rollback.ts";
 import { createRollout } from "./rollout.ts";
@@ -7,7 +6,7 @@ import type { ReadPolicy, StepHandler } from "./step.ts";
 import { createValidate } from "./validate.ts";
 import { createVerify } from "./verify.ts";
 
-export type StepDependencies = BuildDependencies & { openCluster: OpenCluster };
+export type StepDependencies = BuildDependencies;
 
 /** One handler a step; the compiler says when one is missing. */
 export function createSteps(

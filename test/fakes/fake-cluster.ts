@@ -28,6 +28,8 @@ export interface FakeCluster extends Cluster {
   takeOver(kind: string, name: string, change: Readonly<Record<string, unknown>>): void;
   /** An autoscaler sets how many pods a workload should have. */
   autoscale(name: string, replicas: number): void;
+  /** Somebody brings definitions of custom kinds. */
+  define(...kinds: readonly string[]): void;
   /** Another worker deletes an object and makes it again. */
   recreate(kind: string, name: string): void;
   /** The image that serves, by the last workload that became ready. */
@@ -51,6 +53,7 @@ const READY_AFTER_MS = 4_000;
 export function createFakeCluster(now: () => number, behaviour: (image: string) => Behaviour): FakeCluster {
   const store = new Map<string, Stored>();
   const changes: string[] = [];
+  const custom = new Set<string>();
   let versions = 1;
   let served: string | undefined;
   const observe = ({ object, uid, version }: Stored): ObservedObject => ({
@@ -113,6 +116,7 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
       [...store.values()]
         .filter(({ object }) => object.metadata.labels?.[LABELS.target] === target && isPruned(object))
         .map((stored): OwnedObject => ({ ...observe(stored), reference: stored.object })),
+    kinds: async () => [...custom],
     workload: async (name): Promise<WorkloadStatus | undefined> => {
       settle();
       const stored = workload();
@@ -191,6 +195,9 @@ export function createFakeCluster(now: () => number, behaviour: (image: string) 
         ...stored,
         object: { ...object, spec: { ...(object["spec"] as object), replicas } },
       })),
+    define: (...kinds) => {
+      for (const kind of kinds) custom.add(kind);
+    },
     recreate: (kind, name) => meddle(kind, name, (stored) => ({ ...stored, uid: `uid-again-${versions}` })),
     serving: () => {
       settle();

@@ -96,7 +96,15 @@ export const CLUSTER = {
   read: (random: Random, good: ObservedObject | undefined, reference: ObjectReference) =>
     ask(
       random,
-      good === undefined ? MISSING : { status: 200, body: { metadata: metadataOf(reference.metadata.name, good) } },
+      good === undefined
+        ? MISSING
+        : {
+            status: 200,
+            body: {
+              metadata: metadataOf(reference.metadata.name, good),
+              ...(good.replicas === undefined ? {} : { spec: { replicas: good.replicas.count } }),
+            },
+          },
       (cluster) => cluster.read(reference, SIGNAL),
     ),
   apply: (

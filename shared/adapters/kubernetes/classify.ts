@@ -8,6 +8,7 @@ const status = z.object({
   reason: z.string().default(""),
   details: z
     .object({
+      kind: z.string().optional(),
       causes: z
         .array(
           z.object({ reason: z.string().optional(), message: z.string().optional(), field: z.string().optional() }),
@@ -38,13 +39,24 @@ export function isStale({ status: code, body }: KubeAnswer): boolean {
   return !causes.some(({ reason }) => reason === "FieldManagerConflict");
 }
 
+/** What was asked for lies in a namespace that is not there. */
+export function isNamespaceMissing({ status: code, body }: KubeAnswer): boolean {
+  return code === 404 && readStatus(body)?.details?.kind === "namespaces";
+}
+
+/** The server's word on an unknown field, which it says as a 500 without a reason (kubernetes/kubernetes#122480). */
+const UNKNOWN_FIELD = /field not declared in schema/;
+
 /** Longest part of the API server's text that is repeated. */
 const MAX_TEXT = 300;
 
 /** What an answer other than 2xx means. */
-export function classifyKubeAnswer(what: string, { status: code, body }: KubeAnswer): Error {
+export function classifyKubeAnswer(what: string, answer: KubeAnswer): Error {
+  const { status: code, body } = answer;
   const said = readStatus(body);
   const text = (said?.message ?? "").slice(0, MAX_TEXT);
+  const invalid = classifyInvalid(what, answer, text);
+  if (invalid !== undefined) return invalid;
   if (code === 403)
     return new PermanentError(
       "access-denied",
@@ -61,4 +73,16 @@ export function classifyKubeAnswer(what: string, { status: code, body }: KubeAns
   if (code >= 300 && code < 400)
     return new PermanentError("bad-answer", `${what}: the API server answered with a redirect.`);
   return new PermanentError("rollout-refused", `${what}: the API server refused it (${code}). ${text}`);
+}
+
+/** What only a person can put right, in the set-up or in the base manifests. */
+function classifyInvalid(what: string, answer: KubeAnswer, text: string): PermanentError | undefined {
+  const { status: code, body } = answer;
+  if (isNamespaceMissing(answer))
+    return new PermanentError("namespace-missing", `${what}: the namespace is not there. ${text}`);
+  if (code === 500 && UNKNOWN_FIELD.test(text))
+    return new PermanentError("release-invalid", `${what}: Kubernetes knows no such field. ${text}`);
+  if (code === 404 && readStatus(body) === undefined)
+    return new PermanentError("rollout-refused", `${what}: the cluster does not know this kind (404).`);
+  return undefined;
 }

@@ -23,3 +23,8 @@ export function collectionPath(apiVersion: string, kind: string, namespace: stri
 export function objectPath({ apiVersion, kind, metadata }: ObjectReference, namespace: string): string {
   return `${collectionPath(apiVersion, kind, namespace)}/${encodeURIComponent(metadata.name)}`;
 }
+
+/** `Deployment churn`, for sentences. */
+export function describeObject({ kind, metadata }: { kind: string; metadata: { name: string } }): string {
+  return `${kind} ${metadata.name}`;
+}

@@ -22,6 +22,11 @@ export interface KubeAnswer {
 /** @throws TransientError without an answer in time, PermanentError for one that is too large. */
 export type KubeHttp = (request: KubeRequest) => Promise<KubeAnswer>;
 
+/** The same, with limits that hold unless a call has its own. */
+export type KubeCall = (
+  request: Pick<KubeRequest, "method" | "path" | "signal"> & Partial<KubeRequest>,
+) => Promise<KubeAnswer>;
+
 /**
  * Raw calls to an API server with limits on time and size, which the generated client does not have.
  * Address, certificates, tokens and proxies are the client's own reading of the kubeconfig.

@@ -36,6 +36,9 @@ export const objectList = z.object({
   items: z.array(anyObject),
 });
 
+/** What discovery says of one version of the API. */
+export const resourceList = z.object({ resources: z.array(z.object({ kind: z.string() })) });
+
 /** Numbers the API server leaves out are 0, as in Go. */
 const count = z.number().int().default(0);
 

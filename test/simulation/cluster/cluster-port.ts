@@ -56,6 +56,8 @@ export function createClusterPort(dependencies: PortDependencies, namespace: str
       play();
       return ownedBy(store.list(namespace), target);
     },
+    // No custom resource definition is there.
+    kinds: async () => [],
     workload: async (name) => {
       play();
       const found = controller.workload(namespace, name);

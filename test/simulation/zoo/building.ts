@@ -11,10 +11,9 @@ export const BUILDING: readonly Defect[] = [
     patch(BUILD, "{ key, repository }: Names,\n  digest", "{ key, repository, tag }: Names,\n  digest"),
     patch(
       BUILD,
-      "const release = renderRelease(await readManifests(policy), policy, deployment.model, image, samples);",
+      "const release = renderRelease(base, policy, deployment.model, image, samples, served);",
       "const byTag = `${images.loginServer}/${repository}:${tag}`;\n" +
-        "    const base = await readManifests(policy);\n" +
-        "    const release = { ...renderRelease(base, policy, deployment.model, byTag, samples), image };",
+        "    const release = { ...renderRelease(base, policy, deployment.model, byTag, samples, served), image };",
     ),
   ),
   defect(

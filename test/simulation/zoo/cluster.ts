@@ -1,6 +1,6 @@
 import { type Defect, defect, patch } from "./defect.ts";
 
-const ADAPTER = "shared/adapters/kubernetes/cluster.ts";
+const ADAPTER = "shared/adapters/kubernetes/apply.ts";
 const APPLY = "shared/steps/apply-release.ts";
 const FENCE = "shared/domain/fence.ts";
 const PRUNE = "shared/steps/prune.ts";
