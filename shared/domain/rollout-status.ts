@@ -21,6 +21,8 @@ export interface PodStatus {
   name: string;
   ready: boolean;
   terminating: boolean;
+  /** It is new: no container of it has come up yet, and none has died. */
+  starting?: boolean;
   containers: readonly ContainerStatus[];
 }
 

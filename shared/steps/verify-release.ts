@@ -52,8 +52,10 @@ async function probe(
   const pods = (await cluster.pods(release.template, signal)).filter(({ terminating }) => !terminating);
   const death = proofOfDeath(pods);
   if (death !== undefined) return { kind: "refuted", problem: await explainDeath(cluster, death, signal), work: known };
+  // What an autoscaler adds, or takes the place of an evicted one, proves nothing while it starts.
+  const started = pods.filter(({ starting }) => starting !== true);
   const answers = await Promise.all(
-    pods.map(async ({ name }) => ({
+    (started.length > 0 ? started : pods).map(async ({ name }) => ({
       pod: name,
       answer: await prober.getPod(name, release.containerPort, health.path, health.timeoutSeconds, signal),
     })),

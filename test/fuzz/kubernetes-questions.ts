@@ -114,6 +114,7 @@ const podStatus = z.strictObject({
   name: z.string(),
   ready: z.boolean(),
   terminating: z.boolean(),
+  starting: z.boolean(),
   containers: z.array(container),
 });
 const workloadStatus = z.object({

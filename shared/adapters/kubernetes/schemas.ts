@@ -67,6 +67,7 @@ const containerState = z.object({
 const containerStatus = z.object({
   name: z.string(),
   restartCount: count,
+  started: z.boolean().optional(),
   state: containerState.default({}),
   lastState: containerState.default({}),
 });

@@ -21,9 +21,12 @@ export function toWorkloadStatus({ metadata, spec, status }: z.infer<typeof depl
 
 /** What the API server says about a pod. */
 export function toPodStatus({ metadata, status }: Pod): PodStatus {
+  const ready = status.conditions.some((condition) => condition.type === "Ready" && condition.status === "True");
+  const isNew = status.containerStatuses.every(({ started, restartCount }) => started !== true && restartCount === 0);
   return {
     name: metadata.name,
-    ready: status.conditions.some((condition) => condition.type === "Ready" && condition.status === "True"),
+    ready,
+    starting: !ready && isNew,
     terminating: metadata.deletionTimestamp !== undefined,
     containers: [...status.initContainerStatuses, ...status.containerStatuses].map(toContainerStatus),
   };
