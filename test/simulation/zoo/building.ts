@@ -8,7 +8,7 @@ export const BUILDING: readonly Defect[] = [
     "image-by-tag",
     "I4",
     "The workload names its image by tag, which may point to another image by the time of a rollback.",
-    patch(BUILD, "{ key, repository }: Names,\n  digest", "{ key, repository, tag }: Names,\n  digest"),
+    patch(BUILD, "{ key, repository }: ImageNames,\n  digest", "{ key, repository, tag }: ImageNames,\n  digest"),
     patch(
       BUILD,
       "const release = renderRelease(base, policy, deployment.model, image, samples, served);",
@@ -26,7 +26,7 @@ export const BUILDING: readonly Defect[] = [
     "build-asked-before-saved",
     "I2",
     "The build is asked for before its source and name are saved, and after a crash with another source.",
-    patch(BUILD, "  { key }: Names,\n  known: Versioned", "  names: Names,\n  known: Versioned"),
+    patch(BUILD, "  { key }: ImageNames,\n  known: Versioned", "  names: Names,\n  known: Versioned"),
     patch(
       BUILD,
       "  const record = { key, attempt: known?.value.attempt ?? 1, sourcePath };\n",
