@@ -9,7 +9,7 @@ type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
 export const DEFAULTS: {
   readonly namespace: string;
   readonly build: Complete<NonNullable<Sections["build"]>>;
-  readonly rollout: Complete<Omit<NonNullable<Sections["rollout"]>, "autoscaling">>;
+  readonly rollout: Complete<Omit<NonNullable<Sections["rollout"]>, "autoscaling" | "bake">>;
   /** Where a policy says anything of the network. */
   readonly network: NetworkNeeds;
   readonly verifyTimeout: number;

@@ -86,6 +86,11 @@ const rollout = z.strictObject({
     .exactOptional(),
   startup: duration("1s", "1h").describe("How long a pod may take to start. Default: 150s.").exactOptional(),
   timeout: duration("10s", "6h").describe("How long the whole rollout may take. Default: 600s.").exactOptional(),
+  bake: duration("10s", "6h")
+    .describe(
+      "How long the pods must go on being healthy after they are proven, before the release is live. Default: not at all.",
+    )
+    .exactOptional(),
 });
 
 /** What may stand in a target and, for all targets, in `defaults`. */

@@ -49,10 +49,11 @@ function toBuild({ timeout, maxContext, ...others }: typeof DEFAULTS.build): Tar
   return { ...others, timeoutSeconds: timeout, maxContextBytes: maxContext };
 }
 
-type RolloutSection = typeof DEFAULTS.rollout & Pick<NonNullable<Sections["rollout"]>, "autoscaling">;
+type RolloutSection = typeof DEFAULTS.rollout & Pick<NonNullable<Sections["rollout"]>, "autoscaling" | "bake">;
 
-function toRollout({ startup, timeout, ...others }: RolloutSection): TargetPolicy["rollout"] {
-  return { ...others, startupSeconds: startup, timeoutSeconds: timeout };
+function toRollout({ startup, timeout, bake, ...others }: RolloutSection): TargetPolicy["rollout"] {
+  const times = { startupSeconds: startup, timeoutSeconds: timeout };
+  return { ...others, ...times, ...(bake === undefined ? {} : { bakeSeconds: bake }) };
 }
 
 type VerifySection = NonNullable<Sections["verify"]>;

@@ -1,3 +1,4 @@
+import type { BakeWork } from "./bake.ts";
 import type { ModelVersion } from "./model.ts";
 import type { Ending, Step } from "./pipeline.ts";
 import type { NotifierName } from "./policy.ts";
@@ -44,6 +45,8 @@ export interface VerifyWork {
   predictions: readonly PredictionMeasurement[];
   /** Rounds of predictions that could not be measured. */
   inconclusiveRounds: number;
+  /** From its proof on, where the policy has it watched for longer. */
+  bake?: BakeWork;
 }
 
 /** What the visits found and later visits need. */

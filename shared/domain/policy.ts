@@ -121,6 +121,8 @@ export interface TargetPolicy {
     /** How long a pod may take to start, which becomes its startup probe. */
     startupSeconds: number;
     timeoutSeconds: number;
+    /** How long the pods must go on being healthy after their proof; undefined: not at all. */
+    bakeSeconds?: number;
   };
   /** Undefined: the base manifests' own. */
   network?: NetworkNeeds;

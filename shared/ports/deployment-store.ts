@@ -91,8 +91,10 @@ export interface DeploymentStore {
   saveNote(name: string, value: unknown, etag?: string): Promise<"saved" | "conflict">;
   /** Deployments created on a day (`2026-11-25`), in an order that stays, after this one. */
   listDay(day: string, limit: number, after?: Listed): Promise<readonly Listed[]>;
-  /** Removes a bundle; one that is not there is no error. */
-  removeBundle(target: string, kind: "release", id: string): Promise<void>;
+  /** Names the bundle as it stands; whoever puts it again gives it another ETag. */
+  readBundleEtag(target: string, kind: "release", id: string): Promise<string | undefined>;
+  /** Removes a bundle that nobody has put again since; one that is not there is no error. */
+  removeBundle(target: string, kind: "release", id: string, etag: string): Promise<void>;
   /** The first report of a day stays. */
   saveReport(report: CheckReport): Promise<void>;
   readReport(target: string, day: string): Promise<CheckReport | undefined>;

@@ -15,5 +15,8 @@ export async function findKept(
   const kept = keptRelease(target, deployment.model, deployment.policyId);
   if (kept === undefined) return undefined;
   const bundle = await store.readBundle(target.name, "release", kept.releaseId);
-  return bundle !== undefined && (await lockImage(images, kept.image, signal)) ? kept : undefined;
+  if (bundle === undefined) return undefined;
+  // Put again, as if it were rendered now: retention leaves alone what it has not seen.
+  await store.putBundle(target.name, "release", kept.releaseId, bundle);
+  return (await lockImage(images, kept.image, signal)) ? kept : undefined;
 }

@@ -11,21 +11,25 @@ interface RemoveDependencies {
   retention: Retention;
 }
 
-/** Removes the image and the bundle of a deployment's release, unless it is still of use; how many releases. */
+/**
+ * Removes the image and the bundle of a deployment's release, unless it is still of use; how many releases. The bundle
+ * is looked at before the target: whoever needs it from then on puts it again, and then it stays.
+ */
 export async function removeRelease(
   { store, images, retention }: RemoveDependencies,
-  deployment: Deployment,
-  target: Target,
+  { target: name, work: { release } }: Deployment,
   signal: AbortSignal,
 ): Promise<number> {
-  const { release } = deployment.work;
+  if (release === undefined) return 0;
+  const etag = await store.readBundleEtag(name, "release", release.id);
+  const target = (await store.readTarget(name)).record?.value;
   // Whatever is under way may be about to prove this very image.
-  if (release === undefined || (await isUnderWay(store, target))) return 0;
+  if (target === undefined || (await isUnderWay(store, target))) return 0;
   const kept = keptReleases(target, retention);
   if (kept.some(({ releaseId }) => releaseId === release.id)) return 0;
   if (!kept.some(({ image }) => image === release.image))
     await removeImage(store, images, target, release.image, signal);
-  await store.removeBundle(target.name, "release", release.id);
+  if (etag !== undefined) await store.removeBundle(name, "release", release.id, etag);
   return 1;
 }
 

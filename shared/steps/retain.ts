@@ -1,7 +1,6 @@
 import * as z from "zod";
 import { type Deployment, deploymentId, hasEnded } from "../domain/deployment.ts";
 import type { Retention } from "../domain/policy.ts";
-import type { Target } from "../domain/target.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DeploymentStore, Listed } from "../ports/deployment-store.ts";
 import type { ImageBuilder } from "../ports/image-builder.ts";
@@ -27,7 +26,7 @@ export interface RetainReport {
 }
 
 /** What is removed of one ended deployment: how many things. */
-type Remove = (deployment: Deployment, target: Target, signal: AbortSignal) => Promise<number>;
+type Remove = (deployment: Deployment, signal: AbortSignal) => Promise<number>;
 
 /** Deployments one tick looks at, of each kind. */
 const BUDGET = 50;
@@ -41,11 +40,11 @@ const DAY_MS = 86_400_000;
 export function createRetain(dependencies: RetainDependencies): () => Promise<RetainReport> {
   const { store, builder, retention } = dependencies;
   return async () => {
-    const taskRuns = await portion(dependencies, "task-runs", retention.taskRunSeconds, (deployment, _target, signal) =>
+    const taskRuns = await portion(dependencies, "task-runs", retention.taskRunSeconds, (deployment, signal) =>
       forgetRuns({ store, builder }, deployment, signal),
     );
-    const releases = await portion(dependencies, "releases", retention.releaseSeconds, (deployment, target, signal) =>
-      removeRelease(dependencies, deployment, target, signal),
+    const releases = await portion(dependencies, "releases", retention.releaseSeconds, (deployment, signal) =>
+      removeRelease(dependencies, deployment, signal),
     );
     return { looked: taskRuns.looked + releases.looked, taskRuns: taskRuns.removed, releases: releases.removed };
   };
@@ -97,10 +96,9 @@ async function handle(
   signal: AbortSignal,
 ): Promise<number> {
   try {
-    const { record } = await store.readTarget(listed.target);
     const deployment = (await store.readDeployment(listed.target, listed.generation))?.value;
-    if (record === undefined || deployment === undefined || !hasEnded(deployment)) return 0;
-    const removed = await remove(deployment, record.value, signal);
+    if (deployment === undefined || !hasEnded(deployment)) return 0;
+    const removed = await remove(deployment, signal);
     if (removed > 0) log("info", "retention.removed", { deployment: deploymentId(deployment), removed });
     return removed;
   } catch (error) {

@@ -23,6 +23,11 @@ function timeouts(fromPolicy: Partial<Timeouts>): Timeouts {
 /** Where the policy is lost; only an ending or the way back can follow. */
 export const RULES_OF_NONE: Rules = { stages: 1, timeoutSeconds: timeouts({}) };
 
+/** What a bake takes, its last looks and predictions included. */
+function bakeSeconds({ rollout: { bakeSeconds = 0 }, verify }: TargetPolicy): number {
+  return bakeSeconds === 0 ? 0 : bakeSeconds + verify.timeoutSeconds;
+}
+
 /** What `advance` needs of a policy: each step's timeout, and how many stages its strategy has. */
 export function rulesOf(policy: TargetPolicy): Rules {
   return {
@@ -30,7 +35,7 @@ export function rulesOf(policy: TargetPolicy): Rules {
     timeoutSeconds: timeouts({
       build: policy.build.timeoutSeconds,
       rollout: policy.rollout.timeoutSeconds,
-      verify: policy.verify.timeoutSeconds,
+      verify: policy.verify.timeoutSeconds + bakeSeconds(policy),
       // The stable release's pods may take as long to start as the candidate's.
       rollback: Math.max(RULES_OF_NONE.timeoutSeconds.rollback, policy.rollout.timeoutSeconds),
     }),

@@ -120,7 +120,15 @@ describe("what is planted is found", () => {
     ],
     [
       "a release whose row is gone",
-      (world) => world.store.removeBundle("churn", "release", world.target()?.stable?.releaseId ?? ""),
+      async (world) => {
+        const id = world.target()?.stable?.releaseId ?? "";
+        await world.store.removeBundle(
+          "churn",
+          "release",
+          id,
+          (await world.store.readBundleEtag("churn", "release", id)) ?? "",
+        );
+      },
       ["unexpected stable-missing", "unexpected left-behind"],
     ],
   ])("%s", async (_name, plant, expected) => {

@@ -27,7 +27,7 @@ describe("what is wrong is told with its place, what was found, what is allowed 
     expect(only("rollout: { maxSurg: 2 }")).toEqual({
       where: "delivery.yaml:6:16 targets.churn.rollout.maxSurg",
       found: 'the unknown key "maxSurg"',
-      allowed: "strategy, manifests, replicas, autoscaling, maxSurge, maxUnavailable, startup, timeout",
+      allowed: "strategy, manifests, replicas, autoscaling, maxSurge, maxUnavailable, startup, timeout, bake",
       remedy: "Write maxSurge.",
     });
   });

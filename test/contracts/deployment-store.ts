@@ -212,9 +212,19 @@ export function deploymentStoreContract(name: string, open: () => Promise<Deploy
 
     it("removes a bundle, however often it is asked to", async () => {
       await store.putBundle(target, "release", "r1", "content");
-      await store.removeBundle(target, "release", "r1");
-      await store.removeBundle(target, "release", "r1");
+      const etag = (await store.readBundleEtag(target, "release", "r1")) ?? "";
+      await store.removeBundle(target, "release", "r1", etag);
+      await store.removeBundle(target, "release", "r1", etag);
       expect(await store.readBundle(target, "release", "r1")).toBeUndefined();
+      expect(await store.readBundleEtag(target, "release", "r1")).toBeUndefined();
+    });
+
+    it("leaves a bundle that was put again since it was seen", async () => {
+      await store.putBundle(target, "release", "r1", "content");
+      const etag = (await store.readBundleEtag(target, "release", "r1")) ?? "";
+      await store.putBundle(target, "release", "r1", "content");
+      await store.removeBundle(target, "release", "r1", etag);
+      expect(await store.readBundle(target, "release", "r1")).toBe("content");
     });
 
     it("keeps a day's first report", async () => {

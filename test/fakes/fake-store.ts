@@ -123,7 +123,10 @@ export function createFakeStore(now: () => number): FakeStore {
         .filter(({ value }) => new Date(value.createdAt).toISOString().startsWith(day))
         .slice(0, limit)
         .map(({ value: { target, generation } }) => ({ target, generation })),
-    removeBundle: async (target, kind, id) => void rows.delete(`${target}|bundle-${kind}:${id}`),
+    readBundleEtag: async (target, kind, id) => rows.get(`${target}|bundle-${kind}:${id}`)?.etag,
+    removeBundle: async (target, kind, id, etag) => {
+      if (fits(`${target}|bundle-${kind}:${id}`, etag)) rows.delete(`${target}|bundle-${kind}:${id}`);
+    },
     saveReport: async (report) => insert(`${report.target}|report:${report.day}`, report),
     readReport: async (target, day) => read<CheckReport>(`${target}|report:${day}`)?.value,
     ping: async () => {},

@@ -59,8 +59,11 @@ export function createTableStore(client: TableClient, local: Clock): DeploymentS
     readDeployment: (target, generation) => readVersioned<Deployment>(target, deploymentRow(generation)),
     save: (change) => table.transact(actionsOf(change)),
     putBundle: async (target, kind, id, content) => {
-      // Content-addressed: a row that is there already holds the same.
-      await table.insert({ partitionKey: target, rowKey: bundleRow(kind, id), ...bundleProperties(content) });
+      const row = { partitionKey: target, rowKey: bundleRow(kind, id), ...bundleProperties(content) };
+      // Content-addressed: a row that is there already holds the same. A release's is written all the same, so that
+      // retention, which saw it before, does not take it away from whoever has just put it.
+      if ((await table.insert(row)) === "saved" || kind === "policy") return;
+      if ((await table.replace(row, "*")) === "conflict") await table.insert(row);
     },
     readBundle: async (target, kind, id) => {
       const found = await table.read(target, bundleRow(kind, id));
@@ -106,7 +109,8 @@ export function createTableStore(client: TableClient, local: Clock): DeploymentS
       const filter = afterFilter(dayPartition(day), after && listRow(after.target, after.generation));
       return (await table.list(filter, limit)).map((row) => readText<Listed>(row));
     },
-    removeBundle: (target, kind, id) => table.remove(target, bundleRow(kind, id), "*"),
+    readBundleEtag: async (target, kind, id) => (await table.read(target, bundleRow(kind, id)))?.etag,
+    removeBundle: (target, kind, id, etag) => table.remove(target, bundleRow(kind, id), etag),
     saveReport: async (report) => {
       const row = { partitionKey: report.target, rowKey: reportRow(report.day) };
       await table.insert({ ...row, ...textProperties(report) });

@@ -14,6 +14,4 @@ export const BEYOND: Readonly<Record<string, string>> = {
     "harmless: whoever waits has a message of its own, which is one behind after the start and sends what is owed",
   "waiting-not-swept":
     "harmless: the ending that is waited for always starts the waiting one in its transaction, and the sweep finds that ending's own message",
-  "unlocked-and-removed":
-    "a release that becomes stable again while its removal sleeps loses its bundle as well, in the product as it is",
 };

@@ -210,8 +210,8 @@ export const CLUSTER: readonly Defect[] = [
     ),
     patch(
       "shared/steps/verify.ts",
-      "        return { ...(await keep(images, release.image, look.found, signal)), work };\n",
-      "        return { ...(await keep(images, release.image, look.found, signal)), work };\n      }\n",
+      "        return startBaking(look, visiting) ?? { ...(await keep(images, release.image, look.found, signal)), work };\n",
+      "        return startBaking(look, visiting) ?? { ...(await keep(images, release.image, look.found, signal)), work };\n      }\n",
     ),
   ),
   defect(

@@ -225,6 +225,8 @@ export const STORIES: Readonly<Record<string, Story>> = {
         healsAt: 2 * DAY,
       }),
     ],
+    points: /^images\.unlock/,
+    kinds: ["freeze-before"],
   },
   "the controller is slow": {
     plans: each(1, 10, 1, (seed) =>
