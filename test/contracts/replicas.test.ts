@@ -25,7 +25,7 @@ let count = 0;
 beforeAll(async () => {
   server = await startCluster();
   directory = await mkdtemp(join(tmpdir(), "replicas-contract-"));
-  await writeFile(join(directory, "config"), server.plane.kubeconfig());
+  await writeFile(join(directory, "config"), server.config.exportConfig());
 });
 afterAll(async () => {
   await server.close();

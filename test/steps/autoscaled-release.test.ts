@@ -37,7 +37,7 @@ let spaces = 0;
 beforeAll(async () => {
   server = await startCluster();
   directory = await mkdtemp(join(tmpdir(), "autoscaled-"));
-  await writeFile(join(directory, "config"), server.plane.kubeconfig());
+  await writeFile(join(directory, "config"), server.config.exportConfig());
 });
 afterAll(async () => {
   await server.close();
