@@ -59,8 +59,11 @@ export function watchCluster(evidence: Evidence) {
     const formerly = known?.get(parseToken(own ?? "")?.generation ?? -1)?.work.rollout?.formerly;
     return formerly !== undefined && (generation < formerly.since || generation > formerly.last);
   };
+  /** Of what is gone again by now only the namespace says whose it was. */
   const ownerOf = (namespace: string, kind: string, name: string) =>
-    find(namespace, kind, name)?.metadata.labels?.[LABELS.target] ?? "";
+    find(namespace, kind, name)?.metadata.labels?.[LABELS.target] ??
+    evidence.plan.policies.find((policy) => policy.namespace === namespace)?.target ??
+    "";
   const checkOwner = ({ namespace, kind, name }: Change): void => {
     const key = `${namespace}/${kind}/${name}`;
     const object = find(namespace, kind, name);
