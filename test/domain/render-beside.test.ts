@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TargetPolicy } from "../../shared/domain/policy.ts";
-import { ANNOTATIONS, atZero, type KubernetesObject, LABELS } from "../../shared/domain/release.ts";
+import { ANNOTATIONS, atZero, type KubernetesObject, LABELS, type Release } from "../../shared/domain/release.ts";
 import { renderRelease } from "../../shared/domain/render-release.ts";
 import { BASE, policyFor } from "../pipeline/manifests.ts";
 import { identity } from "./build.ts";
@@ -25,6 +25,8 @@ const rule = (expr: string): KubernetesObject => ({
   metadata: { name: "alerts" },
   spec: { groups: [{ name: "g", rules: [{ alert: "A", expr }] }] },
 });
+
+const alertsOf = ({ fixed }: Release) => fixed.find(({ kind }) => kind === "PrometheusRule")?.["spec"];
 
 function render(extra: readonly KubernetesObject[], rollout: Partial<TargetPolicy["rollout"]> = {}, served = [""]) {
   const policy = policyFor({ namespace: "prod", rollout: { ...policyFor().rollout, ...rollout } });
@@ -133,8 +135,17 @@ describe("kinds that only custom resource definitions bring", () => {
     { name: "nothing of somebody else's", expr: 'a{deployment="other"}', becomes: 'a{deployment="other"}' },
   ])("name $name in their expressions", ({ expr, becomes }) => {
     const release = render([AUTOSCALER, rule(expr)], {}, ["PrometheusRule"]);
-    expect(release.fixed.find(({ kind }) => kind === "PrometheusRule")?.["spec"]).toEqual({
+    expect(alertsOf(release)).toEqual({
       groups: [{ name: "prod.churn.g", rules: [{ alert: "A", expr: becomes }] }],
     });
+  });
+
+  it("stay as they are where there is no autoscaler, or no expression", () => {
+    const odd = { ...rule(""), spec: { groups: [{ name: "g", rules: [{ record: "a", expr: 1 }] }] } };
+    expect(alertsOf(render([odd], {}, ["PrometheusRule"]))).toEqual({
+      groups: [{ name: "prod.churn.g", rules: [{ record: "a", expr: 1 }] }],
+    });
+    const own = rule('a{horizontalpodautoscaler="autoscaler"}');
+    expect(JSON.stringify(alertsOf(render([own], {}, ["PrometheusRule"])))).toContain('=\\"autoscaler\\"');
   });
 });

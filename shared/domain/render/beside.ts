@@ -31,13 +31,11 @@ export function createRenderer(beside: Beside): (object: KubernetesObject) => Ku
         return renderAutoscaler({ ...object, spec }, policy);
       case "NetworkPolicy":
         return renderNetworkPolicy(object.metadata.name, named, policy, port);
-      case "PodDisruptionBudget":
-      case "ServiceMonitor":
-        return { ...named, spec: { ...spec, selector: { matchLabels: selectorOf(policy) } } };
       case "PrometheusRule":
         return renderAlerts(named, beside);
       default:
-        return named;
+        // PodDisruptionBudget and ServiceMonitor choose by the same labels, of pods and of Services.
+        return { ...named, spec: { ...spec, selector: { matchLabels: selectorOf(policy) } } };
     }
   };
 }

@@ -61,15 +61,9 @@ export function rulesOf(needs: NetworkNeeds, port: number) {
 }
 
 function peerOf(peer: NetworkPeer): Record<string, unknown> {
-  switch (peer.kind) {
-    case "addresses":
-      return { ipBlock: { cidr: peer.cidr } };
-    case "pods":
-      return {
-        namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": peer.namespace } },
-        ...(Object.keys(peer.labels).length === 0 ? {} : { podSelector: { matchLabels: peer.labels } }),
-      };
-    default:
-      return peer satisfies never;
-  }
+  if (peer.kind === "addresses") return { ipBlock: { cidr: peer.cidr } };
+  return {
+    namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": peer.namespace } },
+    ...(Object.keys(peer.labels).length === 0 ? {} : { podSelector: { matchLabels: peer.labels } }),
+  };
 }
