@@ -60,10 +60,10 @@ export function createTableStore(client: TableClient, local: Clock): DeploymentS
     save: (change) => table.transact(actionsOf(change)),
     putBundle: async (target, kind, id, content) => {
       const row = { partitionKey: target, rowKey: bundleRow(kind, id), ...bundleProperties(content) };
-      // Content-addressed: a row that is there already holds the same. A release's is written all the same, so that
-      // retention, which saw it before, does not take it away from whoever has just put it.
+      // Content-addressed: a row that is there already holds the same. A release's gets another ETag all the same, so
+      // that retention, which saw it before, does not take it away from whoever has just put it.
       if ((await table.insert(row)) === "saved" || kind === "policy") return;
-      if ((await table.replace(row, "*")) === "conflict") await table.insert(row);
+      if ((await table.touch(target, row.rowKey)) === "absent") await table.insert(row);
     },
     readBundle: async (target, kind, id) => {
       const found = await table.read(target, bundleRow(kind, id));
@@ -184,6 +184,15 @@ function createCalls(
     insert: (entity: TableEntity) => writing((options) => client.createEntity(entity, options)),
     replace: (entity: TableEntity, etag: string) =>
       writing((options) => client.updateEntity(entity, "Replace", { ...options, etag })),
+    /** Another ETag, and nothing else; also of a row that a newer Belay wrote. */
+    touch: (partitionKey: string, rowKey: string): Promise<"touched" | "absent"> =>
+      call((options) => client.updateEntity({ partitionKey, rowKey }, "Merge", { ...options, etag: "*" })).then(
+        () => "touched",
+        (error: unknown) => {
+          if (isMissing(error)) return "absent";
+          throw classifyTableError(error);
+        },
+      ),
     /** Gone, or changed since, is as good as removed. */
     remove: async (partition: string, row: string, etag: string): Promise<void> => {
       await call((options) => client.deleteEntity(partition, row, { ...options, etag })).catch((error: unknown) => {

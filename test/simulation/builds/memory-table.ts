@@ -53,9 +53,9 @@ export function createMemoryTable(now: () => number): MemoryTable {
       answer(asked);
       create(entity);
     },
-    updateEntity: async (entity: TableEntity<Record<string, unknown>>, _mode: "Replace", asked: Asked) => {
+    updateEntity: async (entity: TableEntity<Record<string, unknown>>, mode: "Replace" | "Merge", asked: Asked) => {
       answer(asked);
-      update(entity, asked.etag);
+      update(mode === "Merge" ? { ...rows.get(keyOf(entity)), ...entity } : entity, asked.etag);
     },
     deleteEntity: async (partitionKey: string, rowKey: string, asked: Asked) => {
       answer(asked);

@@ -99,10 +99,10 @@ export function createSimulatedTable(now: () => number): SimulatedTable {
             answer(asked);
             write([plan(entity, undefined, "create")]);
           }),
-        updateEntity: (entity: Entity, _mode: "Replace", asked: Asked) =>
-          call("table.replace", () => {
+        updateEntity: (entity: Entity, mode: "Replace" | "Merge", asked: Asked) =>
+          call(mode === "Merge" ? "table.merge" : "table.replace", () => {
             answer(asked);
-            write([plan(entity, asked.etag, "update")]);
+            write([plan(mode === "Merge" ? { ...find(entity), ...entity } : entity, asked.etag, "update")]);
           }),
         deleteEntity: (partitionKey: string, rowKey: string, asked: Asked) =>
           call("table.delete", () => {
