@@ -117,9 +117,8 @@ function checkOwed(evidence: Evidence, record: Deployment, dropped: ReadonlySet<
   const { bus, fail, told, workers, cut } = evidence;
   const id = deploymentId(record);
   if (cut.has(id)) return;
-  const names = workers.underWay();
-  if (names.some((name) => name.startsWith("timer") || name.startsWith("command") || name.includes(record.target)))
-    return;
+  const maySend = (name: string) => /^(timer|command|promotions) /.test(name) || name.includes(record.target);
+  if (workers.underWay().some(maySend)) return;
   if (bus.open().some(({ queue, body }) => queue === "promotions" || mayLeadTo(evidence, record, body))) return;
   if (wasSetAside(evidence, record.target)) return;
   // A message whose next try finds that the registry has changed its word leaves what it wrote before to the sweep.
