@@ -39,12 +39,25 @@ afterAll(async () => {
 
 const config = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" }, data: { A: SECRET } };
 const seen = { uid: "u", resourceVersion: "1", token: undefined, labels: {} };
+const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "a" } };
+const autoscaled = {
+  ...deployment,
+  metadata: { name: "a", annotations: { "belay.dev/replicas": "autoscaler" } },
+  spec: { replicas: 3 },
+};
+const owned = { ...seen, replicas: { count: 3, autoscaled: false, owners: ["belay"] } };
 const at = () => server;
 
 standsHostileAnswers("reading an object", at, (signal) => access.cluster.read(config, signal));
 standsHostileAnswers("reading a workload", at, (signal) => access.cluster.workload("model", signal));
 standsHostileAnswers("listing pods", at, (signal) => access.cluster.pods("t", signal));
 standsHostileAnswers("listing what is owned", at, (signal) => access.cluster.listOwned("churn", signal));
+standsHostileAnswers("reading a workload's owners", at, (signal) => access.cluster.read(deployment, signal));
+standsHostileAnswers("discovering kinds", at, async (signal) =>
+  // An answer that was understood is not asked for again, so each is asked by somebody new.
+  (await openWith(join(directory, "config"))).cluster.kinds("monitoring.coreos.com/v1", signal),
+);
+standsHostileAnswers("handing replicas over", at, (signal) => access.cluster.apply(autoscaled, owned, signal));
 standsHostileAnswers("applying", at, (signal) => access.cluster.apply(config, seen, signal), {
   // Only the status says that it was applied; what is applied is read back by the next visit.
   "no JSON": { is: "returns" },

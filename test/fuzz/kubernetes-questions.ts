@@ -14,6 +14,12 @@ const TEMPLATE = "0123456789abcdef";
 const CONFIG = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "churn-config-0123456789" } };
 const SEEN = { uid: "11111111-2222-3333-4444-555555555555", resourceVersion: "4711", token: undefined, labels: {} };
 
+const AUTOSCALED = {
+  ...{ apiVersion: "apps/v1", kind: "Deployment", spec: { replicas: 3 } },
+  metadata: { name: "churn", annotations: { [ANNOTATIONS.replicas]: "autoscaler" } },
+};
+const OWNED = { ...SEEN, replicas: { count: 3, autoscaled: false, owners: ["belay"] } };
+
 function metadata(name: string, labels: Readonly<Record<string, string>> = {}): { [key: string]: Json } {
   return {
     name,
@@ -210,6 +216,30 @@ export const KUBERNETES: readonly Question[] = [
         expect(reference).toMatchObject({ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "models" } });
       }
       return areFound(LABELS.target, TARGET, value, answer);
+    },
+  }),
+  question({
+    name: "discovering kinds",
+    good: {
+      status: 200,
+      body: { kind: "APIResourceList", resources: [{ name: "servicemonitors", kind: "ServiceMonitor" }] },
+    },
+    others: [{ kind: "APIResourceList", resources: [] }, list(config("a"))],
+    call: (cluster, signal) => cluster.kinds("monitoring.coreos.com/v1", signal),
+    check: (value, { status }) => {
+      for (const kind of value) expect(typeof kind).toBe("string");
+      if (value.length === 0) expect([200, 404]).toContain(status);
+      return value.length === 0 ? "none" : "found";
+    },
+  }),
+  question({
+    name: "handing replicas over",
+    good: { status: 200, body: workload("churn") },
+    others: [workload("another"), config("churn")],
+    call: (cluster, signal) => cluster.apply(AUTOSCALED, OWNED, signal),
+    check: (value, { status }) => {
+      expect(value === "applied" ? [200, 201] : [409, 422]).toContain(status);
+      return value;
     },
   }),
   question({
