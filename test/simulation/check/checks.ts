@@ -57,6 +57,8 @@ export interface Evidence extends Watched {
   turned: Map<string, number>;
   /** Deployments whose messages a person's command owed that died: the sweep sends them. */
   cut: Set<string>;
+  /** Deployments whose first save took effect after whoever made it was told that it had failed. */
+  late: Set<string>;
   /** Steps that have gone on past their deadline once. */
   overdue: Set<string>;
   /** Policies by id. */
@@ -91,6 +93,7 @@ export function createChecks(watched: Watched) {
     errors: new Map(),
     turned: new Map(),
     cut: new Set(),
+    late: new Set(),
     overdue: new Set(),
     complete: false,
     policyById: new Map(),
@@ -185,6 +188,7 @@ function apply(evidence: Evidence, transaction: Transaction): void {
     say(`   saved ${deploymentId(after)}/${after.sequence}: ${describe(after)}`);
     if (evidence.complete && before === undefined)
       evidence.fail("I7", `${deploymentId(after)} was made by a replay, and nobody has asked for anything`);
+    if (before === undefined && evidence.workers.currentId() === undefined) evidence.late.add(deploymentId(after));
     checkRecord(evidence, transaction, before, after);
     const { taskRun, sourcePath } = after.work.build ?? {};
     if (taskRun !== undefined) evidence.named.add(`${taskRun}|${sourcePath}`);

@@ -138,7 +138,12 @@ function mayLeadTo({ records }: Evidence, record: Deployment, body: string): boo
   return other?.linked?.includes(record.generation) === true && named.sequence === other.sequence - 1;
 }
 
-function isLeftToSweep({ targets, records }: Evidence, record: Deployment, dropped: ReadonlySet<string>): boolean {
+function isLeftToSweep(
+  { targets, records, late }: Evidence,
+  record: Deployment,
+  dropped: ReadonlySet<string>,
+): boolean {
+  if (record.sequence === 1 && late.has(deploymentId(record))) return true;
   // Where one promotion is handed over twice, the copy for its second failure is dropped as that for its first.
   if (record.sequence === 1 && dropped.has(record.promotion.id)) return true;
   const newest = targets.get(record.target)?.wanted?.generation ?? -1;
