@@ -47,7 +47,7 @@ export function renderRelease(
     template: workload.template,
     samples,
     hashed: config.map(({ object }) => object),
-    fixed: [...others.map(createRenderer({ policy, renamed, deployment, port, base })), workload.object],
+    fixed: [...others.map(createRenderer({ policy, renamed, deployment, service, port, base })), workload.object],
     ...(leftOut.length === 0
       ? {}
       : { leftOut: leftOut.map((object) => `${kindText(object)} ${object.metadata.name}`) }),

@@ -118,6 +118,14 @@ describe("a network policy", () => {
   });
 });
 
+it("a network policy lets everybody in behind a load balancer of the base manifests' own", () => {
+  const base = BASE.map((object) =>
+    object.kind === "Service" ? { ...object, spec: { ...(object["spec"] as object), type: "LoadBalancer" } } : object,
+  );
+  const release = renderRelease([...base, own], policyFor({ network: NEEDS }), identity("2"), "r/churn@sha256:2", []);
+  expect(JSON.stringify(release.fixed.find(({ kind }) => kind === "NetworkPolicy"))).toContain("0.0.0.0/0");
+});
+
 describe("the service", () => {
   it("is of the base's type where the policy says none", () => {
     const spec = rendered("Service", {})?.["spec"];

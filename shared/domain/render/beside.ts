@@ -5,22 +5,20 @@ import { renderAlerts } from "./alerts.ts";
 import { renderAutoscaler } from "./autoscaler.ts";
 import { type Renamed, rename } from "./configuration.ts";
 import { nameOf, selectorOf, withIdentity } from "./identity.ts";
-import { renderNetworkPolicy, renderService } from "./network.ts";
+import { renderNetworkPolicy, renderService, type Served } from "./network.ts";
 
 /** What the objects beside the workload are rendered from. */
-export interface Beside {
+export interface Beside extends Served {
   policy: TargetPolicy;
   renamed: Renamed;
   /** The Deployment of the base. */
   deployment: KubernetesObject;
-  /** The port that the model is served on. */
-  port: number;
   base: readonly KubernetesObject[];
 }
 
 /** Renders each object beside the workload and the configuration: its name, its labels, and which pods it is about. */
 export function createRenderer(beside: Beside): (object: KubernetesObject) => KubernetesObject {
-  const { policy, renamed, port } = beside;
+  const { policy, renamed } = beside;
   return (object) => {
     const spec = record(rename(object["spec"], renamed));
     const named = { ...withIdentity(object, nameOf(object, policy), policy), spec };
@@ -30,7 +28,7 @@ export function createRenderer(beside: Beside): (object: KubernetesObject) => Ku
       case "HorizontalPodAutoscaler":
         return renderAutoscaler({ ...object, spec }, policy);
       case "NetworkPolicy":
-        return renderNetworkPolicy(object.metadata.name, named, policy, port);
+        return renderNetworkPolicy(object.metadata.name, named, policy, beside);
       case "PrometheusRule":
         return renderAlerts(named, beside);
       default:

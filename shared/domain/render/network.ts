@@ -34,22 +34,31 @@ export function renderService(service: KubernetesObject, policy: TargetPolicy): 
   };
 }
 
+/** What the rules are rendered from, beside the policy. */
+export interface Served {
+  /** The Service of the base. */
+  service: KubernetesObject;
+  /** The port that the model is served on. */
+  port: number;
+}
+
 /** About the target's pods only; the base's own one has the rules that the policy declares. */
 export function renderNetworkPolicy(
   name: string,
   object: KubernetesObject,
   policy: TargetPolicy,
-  port: number,
+  served: Served,
 ): KubernetesObject {
   const spec = { ...record(object["spec"]), podSelector: { matchLabels: selectorOf(policy) } };
   if (name !== DECLARED || policy.network === undefined) return { ...object, spec };
-  return { ...object, spec: { ...spec, policyTypes: ["Ingress", "Egress"], ...rulesOf(policy.network, port) } };
+  return { ...object, spec: { ...spec, policyTypes: ["Ingress", "Egress"], ...rulesOf(policy.network, served) } };
 }
 
 /** Whoever may reach the model on its port, and what the model may reach. */
-export function rulesOf(needs: NetworkNeeds, port: number) {
-  const balanced = needs.service === "LoadBalancer" && !needs.clients.some(({ kind }) => kind === "addresses");
-  const from = [...needs.clients, ...(balanced ? [EVERYWHERE] : []), ...needs.metrics, ...needs.apiServer];
+function rulesOf(needs: NetworkNeeds, { service, port }: Served) {
+  const type = needs.service ?? record(service["spec"])["type"];
+  const isOpen = type === "LoadBalancer" && !needs.clients.some(({ kind }) => kind === "addresses");
+  const from = [...needs.clients, ...(isOpen ? [EVERYWHERE] : []), ...needs.metrics, ...needs.apiServer];
   const to = [...(needs.mlflow?.to ?? []), ...needs.artifacts];
   return {
     ingress: [{ from: [{ podSelector: {} }, ...from.map(peerOf)], ports: [{ protocol: "TCP", port }] }],
