@@ -87,6 +87,8 @@ function judgeFirst(
 ): void {
   if (stable !== undefined || hold !== undefined || wanted?.phase !== "Failed" || !wanted.changed) return;
   const workload = cluster.objects(policy.namespace).find(({ kind }) => kind === "Deployment");
+  // It was stopped before anything was applied.
+  if (workload === undefined && policy.firstFailure === "keep") return;
   const replicas = (workload?.["spec"] as { replicas?: number } | undefined)?.replicas ?? 0;
   if ((replicas === 0) !== (policy.firstFailure === "scale-to-zero"))
     fail("I14", `${deploymentId(wanted)} left ${replicas} replicas, the policy says ${policy.firstFailure}`);
