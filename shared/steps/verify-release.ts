@@ -65,8 +65,15 @@ async function probe(
   const verdict = assessHealth(work.health, health);
   const found = `health look ${work.health.length}: ${measurement.found}`;
   if (verdict === undefined) return { kind: "again", afterSeconds: health.intervalSeconds, found, work };
-  if (verdict === "Successful") return { kind: "again", afterSeconds: 0, found, work };
+  if (verdict === "Successful") return { kind: "again", afterSeconds: unsettledSeconds(work, now), found, work };
   return { kind: "refuted", problem: unhealthy(verdict, work, health.path), work };
+}
+
+/** For so long a Service may go on sending to pods that are on their way out, whose answers say nothing of the release. */
+const SETTLING_MS = 3_000;
+
+function unsettledSeconds({ health: [first] }: VerifyWork, now: number): number {
+  return Math.max(0, SETTLING_MS - (now - (first?.at ?? now))) / 1000;
 }
 
 function unhealthy(verdict: Verdict, work: VerifyWork, path: string): Problem {
