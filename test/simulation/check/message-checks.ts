@@ -58,14 +58,10 @@ export function watchMessages(evidence: Evidence): void {
 
   /** Copies of one promotion are one wish: whichever is done first has taken it. */
   function isFirst(id: string): boolean {
-    const [, first = id, attempt = "0"] = /^(.*?)(?:\/retry-(\d+))?$/.exec(id) ?? [];
-    const next = `${first}/retry-${Number(attempt) + 1}`;
+    const [, first = id] = /^(.*?)(?:\/retry-\d+)?$/.exec(id) ?? [];
     // What could not be taken now was sent again, or set aside.
-    if (
-      bus.open().some((other) => other.id === next) ||
-      [...bus.poisoned(), ...bus.deadLetters()].some((one) => one.id.startsWith(first))
-    )
-      return false;
+    const again = [...bus.open(), ...bus.poisoned(), ...bus.deadLetters()];
+    if (again.some((other) => other.id === first || other.id.startsWith(`${first}/`))) return false;
     if (taken.has(first)) return false;
     taken.add(first);
     return true;
