@@ -79,4 +79,4 @@ export function admitApplied(resource: Resource, body: JsonObject, name: string)
 }
 
 const where = (metadata: JsonObject, name: string, resource: Resource): string =>
-  `${metadata["namespace"] ?? ""}/${name}; ${groupVersion(resource)}, Kind=${resource.kind}`;
+  `${metadata["namespace"] ?? ""}/${name}; ${resource.group}/${resource.version}, Kind=${resource.kind}`;

@@ -34,7 +34,8 @@ export function fresh<T extends KubeObject>(
     resource.generation ? { generation: 1 } : {},
   );
   const object: JsonObject = { ...draft, apiVersion: groupVersion(resource), kind: resource.kind, metadata };
-  if (resource.subresources.includes("status")) delete object["status"];
+  // A kubelet registers its node with a status, and the real server keeps it.
+  if (resource.subresources.includes("status") && resource.kind !== "Node") delete object["status"];
   const status = FIRST_STATUS[resource.plural];
   if (status !== undefined) object["status"] = structuredClone(status);
   // The draft was checked against the schema of this kind; metadata was completed above.

@@ -23,8 +23,16 @@ export function strategicMergePatch(
   if (!isObject(patch)) return patch;
   if (patch["$patch"] === "delete") return undefined;
   const out: JsonObject = patch["$patch"] === "replace" || !isObject(target) ? {} : retained(target, patch);
-  for (const [field, value] of Object.entries(patch)) mergeField(out, field, value, schema);
+  for (const [field, value] of Object.entries(withOrders(patch))) mergeField(out, field, value, schema, patch);
   return out;
+}
+
+const ORDER = "$setElementOrder/";
+
+/** A list of which only the order is asked for is a list that nothing is merged into. */
+function withOrders(patch: JsonObject): JsonObject {
+  const ordered = Object.keys(patch).flatMap((field) => (field.startsWith(ORDER) ? [field.slice(ORDER.length)] : []));
+  return { ...Object.fromEntries(ordered.map((field) => [field, []])), ...patch };
 }
 
 function retained(target: JsonObject, patch: JsonObject): JsonObject {
@@ -35,18 +43,18 @@ function retained(target: JsonObject, patch: JsonObject): JsonObject {
 
 const DELETE_FROM_LIST = "$deleteFromPrimitiveList/";
 
-function mergeField(out: JsonObject, field: string, value: Json | undefined, schema: Schema): void {
+function mergeField(out: JsonObject, field: string, value: Json | undefined, schema: Schema, patch: JsonObject): void {
   if (field.startsWith(DELETE_FROM_LIST)) {
     const name = field.slice(DELETE_FROM_LIST.length);
     const list = out[name];
     if (Array.isArray(list) && Array.isArray(value)) out[name] = list.filter((item) => !value.includes(item));
     return;
   }
-  // The order asked for by $setElementOrder is the order items already have, or are appended in.
   if (field.startsWith("$")) return;
-  const merged = value === null ? undefined : strategicMergePatch(out[field], value, childSchema(schema, field));
+  const list = childSchema(schema, field);
+  const merged = value === null ? undefined : strategicMergePatch(out[field], value, list);
   if (merged === undefined) delete out[field];
-  else out[field] = merged;
+  else out[field] = inOrder(merged, out[field], patch[ORDER + field] ?? value, list);
 }
 
 function mergeList(target: readonly Json[], patch: readonly Json[], schema: Schema): Json[] {
@@ -57,6 +65,26 @@ function mergeList(target: readonly Json[], patch: readonly Json[], schema: Sche
   if (patch.some((item) => isObject(item) && item["$patch"] === "replace"))
     return patch.filter((item) => !(isObject(item) && item["$patch"] === "replace"));
   return patch.reduce<Json[]>((list, item) => mergeItem(list, item, key, schema.element), [...target]);
+}
+
+/**
+ * Items that the patch names come in its order, the others in the order they had, and an item of the others before one
+ * of the patch only where it stood before it: mergeSortedSlice in apimachinery's strategicpatch.
+ */
+function inOrder(merged: Json, before: Json | undefined, order: Json | undefined, schema: Schema): Json {
+  const key = schema.kind === "list" ? schema.keys[0] : undefined;
+  if (key === undefined || !Array.isArray(merged) || !Array.isArray(order) || !Array.isArray(before)) return merged;
+  const idOf = (item: Json): Json | undefined => (isObject(item) ? item[key] : undefined);
+  const place = (list: readonly Json[], item: Json): number => list.findIndex((one) => idOf(one) === idOf(item));
+  const named = merged.filter((item) => place(order, item) >= 0).sort((a, b) => place(order, a) - place(order, b));
+  const others = merged.filter((item) => place(order, item) < 0);
+  const sorted: Json[] = [];
+  for (const item of named) {
+    const now = place(before, item);
+    while (others[0] !== undefined && now >= 0 && place(before, others[0]) < now) sorted.push(...others.splice(0, 1));
+    sorted.push(item);
+  }
+  return [...sorted, ...others];
 }
 
 function mergeItem(list: Json[], item: Json, key: string, element: Schema): Json[] {

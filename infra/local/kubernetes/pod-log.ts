@@ -7,7 +7,7 @@ import { badRequest, StatusError } from "./status-error.ts";
 
 const LOG_PARAMETERS = ["follow", "limitBytes", "previous", "sinceSeconds", "sinceTime", "tailLines", "timestamps"];
 
-/** Passes a container's log on from the kubelet of the pod's node; 502 when that cannot be reached. */
+/** Passes a container's log on from the kubelet of the pod's node; 500 without a reason when that cannot be reached. */
 export async function servePodLog(
   { read }: Operations,
   pod: Pod,
@@ -34,7 +34,7 @@ async function pass(url: URL, response: ServerResponse): Promise<void> {
   const gone = new AbortController();
   response.on("close", () => gone.abort());
   const answer = await fetch(url, { signal: gone.signal }).catch((error: unknown) => {
-    throw new StatusError(502, "InternalError", `Get "${url.href}": ${describe(error)}`);
+    throw new StatusError(500, "", `Get "${url.href}": ${describe(error)}`);
   });
   if (!answer.ok) throw new StatusError(answer.status, reasonOf(answer.status), (await answer.text()).trim());
   response.writeHead(200, { "content-type": "text/plain" });
@@ -63,10 +63,10 @@ function containerOf(pod: Pod, asked: string | null): string {
   return first.name;
 }
 
-function kubeletUrl({ metadata, status }: Node): string {
+function kubeletUrl({ status }: Node): string {
   const address = status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
   const port = status?.daemonEndpoints?.kubeletEndpoint?.Port;
   if (address === undefined || port === undefined)
-    throw new StatusError(502, "InternalError", `node ${metadata.name} says no address and port of its kubelet`);
+    throw new StatusError(500, "", "no preferred addresses found; known addresses: []");
   return `http://${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
 }

@@ -66,7 +66,13 @@ const ANSWER_MILLISECONDS = 30_000;
 /** Passes method, headers, body and answer through; the caller's Authorization stays here. 503 when nobody answers. */
 export function forward(incoming: IncomingMessage, response: ServerResponse, upstream: Upstream): void {
   const outgoing = httpRequest(
-    { ...upstream, method: incoming.method ?? "GET", headers: forwarded(incoming, upstream), agent: false },
+    {
+      ...upstream,
+      path: asGoWrites(upstream.path),
+      method: incoming.method ?? "GET",
+      headers: forwarded(incoming),
+      agent: false,
+    },
     (answer) => {
       outgoing.setTimeout(0);
       response.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -82,11 +88,25 @@ export function forward(incoming: IncomingMessage, response: ServerResponse, ups
   incoming.pipe(outgoing);
 }
 
-const KEPT_BACK = new Set(["authorization", "host", "connection", "upgrade", "keep-alive", "te", "trailer"]);
+const KEPT_BACK = new Set(["authorization", "connection", "upgrade", "keep-alive", "te", "trailer"]);
 
-function forwarded({ headers }: IncomingMessage, { host, port }: Upstream): OutgoingHttpHeaders {
-  const kept = Object.entries(headers).filter(([name]) => !KEPT_BACK.has(name));
-  return { ...Object.fromEntries(kept), host: `${host}:${port}` };
+/** The Host stays the API server's, as on the real one. */
+function forwarded({ headers }: IncomingMessage): OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !KEPT_BACK.has(name)));
+}
+
+/** The real server decodes a path and writes it anew, in Go's way: an encoded slash becomes one that separates. */
+function asGoWrites(target: string): string {
+  const [path = "", ...query] = target.split("?");
+  const written = decodeURIComponent(path)
+    .split("/")
+    .map((part) =>
+      encodeURIComponent(part)
+        .replace(/%(24|26|2B|2C|3A|3B|3D|40)/g, (code) => decodeURIComponent(code))
+        .replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`),
+    )
+    .join("/");
+  return [written, ...query].join("?");
 }
 
 /** Answers with a Status, or breaks the connection when an answer has begun. */

@@ -100,6 +100,10 @@ const CHECKS: Readonly<Record<string, (spec: JsonObject, object: KubeObject) => 
       ? [refused("spec", spec, "minAvailable and maxUnavailable cannot be both set")]
       : [],
   networkpolicies: () => [],
+  ingresses: (spec) =>
+    spec["defaultBackend"] === undefined && spec["rules"] === undefined
+      ? [refused("spec", null, "either `defaultBackend` or `rules` must be specified")]
+      : [],
   rolebindings: (_, object) => (isObject(object["roleRef"]) ? [] : [required("roleRef")]),
   endpointslices: (_, object) => (object["addressType"] === undefined ? [required("addressType")] : []),
 };

@@ -61,6 +61,8 @@ export function controllerFlags(credentials: Credentials, kubeconfigFile: string
   return {
     ...schedulerFlags(kubeconfigFile),
     "use-service-account-credentials": true,
+    // A node is looked at in every period: one that has just come is not ready before, whatever it says.
+    "node-monitor-period": "1s",
     "service-account-private-key-file": credentials.accountKey,
     "root-ca-file": credentials.cert,
   };

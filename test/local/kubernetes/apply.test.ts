@@ -228,7 +228,7 @@ describe("an apply is refused", () => {
     expect(answer.body).not.toHaveProperty("reason");
     expect(answer.body).toHaveProperty(
       "message",
-      "failed to create typed patch object (/refused; v1, Kind=ConfigMap): .dota: field not declared in schema",
+      "failed to create typed patch object (/refused; /v1, Kind=ConfigMap): .dota: field not declared in schema",
     );
   });
 

@@ -6,6 +6,8 @@ import {
   PatchStrategy,
   setHeaderOptions,
   type V1Deployment,
+  type V1NodeAddress,
+  type V1NodeStatus,
   type V1Pod,
 } from "@kubernetes/client-node";
 import { generate } from "selfsigned";
@@ -14,6 +16,7 @@ import {
   type ControlPlaneOptions,
   createControlPlane,
 } from "../../../infra/local/kubernetes/control-plane.ts";
+import { connectCluster } from "./real-cluster.ts";
 
 /** A listening control plane, the unmodified client's APIs for it, and plain HTTP. */
 export interface Cluster {
@@ -33,8 +36,22 @@ export interface Answer {
   headers: Headers;
 }
 
-/** Starts a control plane for one test file; `caPem` is for one with TLS, whose `call` then does not work. */
+const { KUBERNETES_TEST_KUBECONFIG: realKubeconfig } = process.env;
+
+/** Whether the tests ask a real control plane, by the same requests. */
+export const isReal = realKubeconfig !== undefined;
+
+/** The n-th address that a pod may have: on a real control plane none of loopback, and in its private network all of these are local. */
+export function podAddress(n: number): string {
+  return isReal ? `10.244.200.${n}` : `127.0.0.${n}`;
+}
+
+/**
+ * Starts a control plane for one test file, or goes to the one that KUBERNETES_TEST_KUBECONFIG names; `caPem` is for
+ * one with TLS, whose `call` then does not work.
+ */
 export async function startCluster(options: ControlPlaneOptions = {}, caPem?: string): Promise<Cluster> {
+  if (realKubeconfig !== undefined) return connectCluster(realKubeconfig);
   const plane = createControlPlane(options);
   await plane.listen();
   const config = new KubeConfig();
@@ -62,9 +79,9 @@ export async function startCluster(options: ControlPlaneOptions = {}, caPem?: st
 /** The option that makes a patch a server-side apply. */
 export const asApply = setHeaderOptions("Content-Type", PatchStrategy.ServerSideApply);
 
-/** Waits until `look` gives something, at most five seconds. */
+/** Waits until `look` gives something; on a real control plane the namespace controller alone takes five seconds. */
 export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-  const end = Date.now() + 5_000;
+  const end = Date.now() + (isReal ? 20_000 : 5_000);
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
@@ -108,23 +125,31 @@ export function deployment(name: string, spec: Partial<V1Deployment["spec"]> = {
   };
 }
 
-/** Joins a ready node. */
-export async function joinNode({ core }: Cluster, name = "node-1"): Promise<void> {
-  await core.createNode({ body: { metadata: { name } } });
-  await core.replaceNodeStatus({
-    name,
-    body: { metadata: { name }, status: { conditions: [{ type: "Ready", status: "True" }] } },
-  });
+/** What a scheduler wants to know of a node, as its status has it. */
+const ROOM = { cpu: "64", memory: "64Gi", pods: "200" };
+
+/** What a kubelet says of its node when it registers it: a real control plane believes it for 50 s without another word. */
+export function readyStatus(): Pick<V1NodeStatus, "capacity" | "allocatable" | "conditions"> {
+  const now = new Date();
+  const ready = { type: "Ready", status: "True", lastHeartbeatTime: now, lastTransitionTime: now };
+  return { capacity: ROOM, allocatable: ROOM, conditions: [ready] };
+}
+
+/** Joins a ready node; with an address, where nobody listens. */
+export async function joinNode({ core }: Cluster, name = "node-1", address?: V1NodeAddress): Promise<void> {
+  const kubelet = address && { addresses: [address], daemonEndpoints: { kubeletEndpoint: { Port: 1 } } };
+  await core.createNode({ body: { metadata: { name }, status: { ...readyStatus(), ...kubelet } } });
 }
 
 /** Says what a kubelet says of a pod. */
-export async function report({ core }: Cluster, pod: V1Pod, ready: boolean, podIP = "127.0.0.1"): Promise<void> {
-  const { name = "", namespace = "" } = pod.metadata ?? {};
+export async function report({ core }: Cluster, pod: V1Pod, ready: boolean, podIP = podAddress(1)): Promise<void> {
+  const { name = "", namespace = "", labels = {} } = pod.metadata ?? {};
   const now = new Date();
   const condition = { type: "Ready", status: ready ? "True" : "False", lastTransitionTime: now };
   await core.replaceNamespacedPodStatus({
     name,
     namespace,
-    body: { metadata: { name }, status: { phase: "Running", podIP, conditions: [condition] } },
+    // A real API server takes the labels for what they are to be, also through /status.
+    body: { metadata: { name, labels }, status: { phase: "Running", podIP, conditions: [condition] } },
   });
 }

@@ -1,7 +1,9 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { ApiException, type V1Pod, Watch } from "@kubernetes/client-node";
-import { type Cluster, report } from "./cluster.ts";
+import { createCertificate } from "../../../infra/local/certificate/create-certificate.ts";
+import { type Cluster, isReal, readyStatus, report } from "./cluster.ts";
 
 /** A node that runs nothing and says of every pod what the test wants said. */
 export interface FakeKubelet {
@@ -16,18 +18,12 @@ export async function startKubelet(
 ): Promise<FakeKubelet> {
   const logs = await startLogServer();
   const { port } = logs.address() as AddressInfo;
-  await cluster.core.createNode({ body: { metadata: { name } } });
-  await cluster.core.replaceNodeStatus({
-    name,
-    body: {
-      metadata: { name },
-      status: {
-        conditions: [{ type: "Ready", status: "True" }],
-        addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
-        daemonEndpoints: { kubeletEndpoint: { Port: port } },
-      },
-    },
-  });
+  const status = {
+    ...readyStatus(),
+    addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+    daemonEndpoints: { kubeletEndpoint: { Port: port } },
+  };
+  await cluster.core.createNode({ body: { metadata: { name }, status } });
   const pending = new Set<Promise<void>>();
   const seen = (phase: string, pod: V1Pod): void => {
     if (phase === "DELETED" || pod.spec?.nodeName !== name) return;
@@ -61,7 +57,9 @@ async function release({ core }: Cluster, namespace: string, name: string): Prom
 }
 
 async function startLogServer(): Promise<Server> {
-  const server = createServer((request, response) => response.end(`log of ${request.url}\n`));
+  const answer: RequestListener = (request, response) => response.end(`log of ${request.url}\n`);
+  // A real API server speaks to kubelets over https only.
+  const server = isReal ? createTlsServer(await createCertificate(), answer) : createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return server;
 }

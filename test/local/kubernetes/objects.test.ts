@@ -9,7 +9,7 @@ import {
   setHeaderOptions,
 } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Cluster, deployment, refusal, startCluster } from "./cluster.ts";
+import { type Cluster, deployment, refusal, startCluster, until } from "./cluster.ts";
 
 const namespace = "default";
 let cluster: Cluster;
@@ -78,12 +78,14 @@ describe("writing", () => {
 
   test("scale reads and writes the replicas", async () => {
     await cluster.apps.createNamespacedDeployment({ namespace, body: deployment("scale") });
-    const scale = await cluster.apps.readNamespacedDeploymentScale({ namespace, name: "scale" });
+    const read = () => cluster.apps.readNamespacedDeploymentScale({ namespace, name: "scale" });
+    const scale = await read();
     expect(scale.status?.selector).toBe("app=scale");
-    await cluster.apps.replaceNamespacedDeploymentScale({
-      namespace,
-      name: "scale",
-      body: { ...scale, spec: { replicas: 5 } },
+    // The controller writes the status in between.
+    await until("a write of what was read", async () => {
+      const body = { ...(await read()), spec: { replicas: 5 } };
+      const write = cluster.apps.replaceNamespacedDeploymentScale({ namespace, name: "scale", body });
+      return write.catch(() => undefined);
     });
     expect((await cluster.apps.readNamespacedDeployment({ namespace, name: "scale" })).spec?.replicas).toBe(5);
     const stale = cluster.apps.replaceNamespacedDeploymentScale({
@@ -111,7 +113,11 @@ describe("writing", () => {
     await config
       .makeApiClient(NetworkingV1Api)
       .createNamespacedNetworkPolicy({ namespace, body: { metadata, spec: { podSelector: {} } } });
-    await config.makeApiClient(NetworkingV1Api).createNamespacedIngress({ namespace, body: { metadata, spec: {} } });
+    const backend = { service: { name: "web", port: { number: 80 } } };
+    const ingresses = config.makeApiClient(NetworkingV1Api);
+    await ingresses.createNamespacedIngress({ namespace, body: { metadata, spec: { defaultBackend: backend } } });
+    const empty = ingresses.createNamespacedIngress({ namespace, body: { metadata: { name: "empty" }, spec: {} } });
+    expect(await refusal(empty)).toMatchObject({ code: 422, reason: "Invalid" });
     await config
       .makeApiClient(CoordinationV1Api)
       .createNamespacedLease({ namespace, body: { metadata, spec: { holderIdentity: "me" } } });
@@ -145,8 +151,8 @@ describe("the four kinds of patch", () => {
       containers({ name: "side", image: "side:1" }),
     );
     expect(added.spec?.template.spec?.containers.map(({ name, image }) => [name, image])).toEqual([
-      ["app", "app:1"],
       ["side", "side:1"],
+      ["app", "app:1"],
     ]);
     const left = await patch(
       PatchStrategy.StrategicMergePatch,
@@ -303,10 +309,10 @@ describe("lists", () => {
       d: { app: "y" },
       e: {},
     }))
-      await cluster.core.createNamespacedConfigMap({ namespace: "lists", body: { metadata: { name, labels } } });
+      await cluster.core.createNamespacedSecret({ namespace: "lists", body: { metadata: { name, labels } } });
   });
   const names = async (query: object) =>
-    (await cluster.core.listNamespacedConfigMap({ namespace: "lists", ...query })).items
+    (await cluster.core.listNamespacedSecret({ namespace: "lists", ...query })).items
       .map(({ metadata }) => metadata?.name)
       .join("");
 
@@ -329,18 +335,18 @@ describe("lists", () => {
   });
 
   test("pages of one list all show the state of the first", async () => {
-    const first = await cluster.core.listNamespacedConfigMap({ namespace: "lists", limit: 2 });
+    const first = await cluster.core.listNamespacedSecret({ namespace: "lists", limit: 2 });
     expect(first.metadata?.remainingItemCount).toBe(3);
-    await cluster.core.deleteNamespacedConfigMap({ namespace: "lists", name: "c" });
-    await cluster.core.createNamespacedConfigMap({ namespace: "lists", body: map("bb") });
-    const second = await cluster.core.listNamespacedConfigMap({
+    await cluster.core.deleteNamespacedSecret({ namespace: "lists", name: "c" });
+    await cluster.core.createNamespacedSecret({ namespace: "lists", body: { metadata: { name: "bb" } } });
+    const second = await cluster.core.listNamespacedSecret({
       namespace: "lists",
       limit: 2,
       _continue: first.metadata?._continue ?? "",
     });
     expect(second.items.map(({ metadata }) => metadata?.name)).toEqual(["c", "d"]);
     expect(second.metadata?.resourceVersion).toBe(first.metadata?.resourceVersion);
-    const third = await cluster.core.listNamespacedConfigMap({
+    const third = await cluster.core.listNamespacedSecret({
       namespace: "lists",
       limit: 2,
       _continue: second.metadata?._continue ?? "",
@@ -350,6 +356,6 @@ describe("lists", () => {
   });
 
   test("a continue token that cannot be read is a 400", async () => {
-    expect((await cluster.call("GET", "/api/v1/namespaces/lists/configmaps?continue=xyz")).code).toBe(400);
+    expect((await cluster.call("GET", "/api/v1/namespaces/lists/secrets?continue=xyz")).code).toBe(400);
   });
 });

@@ -190,7 +190,7 @@ describe("a release that never becomes ready", () => {
       ["app:1", 2],
       ["app:broken", 2],
     ]);
-    expect((await read("scaled")).status?.availableReplicas).toBe(2);
+    await until("two available pods", async () => (await read("scaled")).status?.availableReplicas === 2);
   });
 });
 

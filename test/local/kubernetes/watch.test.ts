@@ -2,7 +2,7 @@ import { type KubernetesObject, makeInformer, Watch } from "@kubernetes/client-n
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { resources } from "../../../infra/local/kubernetes/resources.ts";
 import { createStore } from "../../../infra/local/kubernetes/store.ts";
-import { type Cluster, startCluster, until } from "./cluster.ts";
+import { type Cluster, isReal, startCluster, until } from "./cluster.ts";
 
 let cluster: Cluster;
 beforeAll(async () => {
@@ -10,9 +10,9 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.close());
 
-const path = (namespace: string) => `/api/v1/namespaces/${namespace}/configmaps`;
+const path = (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`;
 
-/** A namespace of its own, and how to write and watch maps in it. */
+/** A namespace of its own, and how to write and watch secrets in it. */
 async function scene(name: string) {
   const { core, config } = cluster;
   await core.createNamespace({ body: { metadata: { name } } });
@@ -23,10 +23,10 @@ async function scene(name: string) {
   return {
     seen,
     create: (map: string, labels: Record<string, string> = {}) =>
-      core.createNamespacedConfigMap({ namespace: name, body: { metadata: { name: map, labels } } }),
+      core.createNamespacedSecret({ namespace: name, body: { metadata: { name: map, labels } } }),
     label: (map: string, labels: Record<string, string>) =>
-      core.replaceNamespacedConfigMap({ namespace: name, name: map, body: { metadata: { name: map, labels } } }),
-    remove: (map: string) => core.deleteNamespacedConfigMap({ namespace: name, name: map }),
+      core.replaceNamespacedSecret({ namespace: name, name: map, body: { metadata: { name: map, labels } } }),
+    remove: (map: string) => core.deleteNamespacedSecret({ namespace: name, name: map }),
     watch: (query: object) => new Watch(config).watch(path(name), { ...query }, note, () => undefined),
     saw: (...events: string[]) => until(events.join(), async () => seen.join() === events.join()),
   };
@@ -68,11 +68,12 @@ test("a watch ends with its time and says where it stood", async () => {
   expect(answer.code).toBe(200);
   expect(answer.body).toMatchObject({
     type: "BOOKMARK",
-    object: { kind: "ConfigMap", metadata: { resourceVersion: expect.any(String) } },
+    object: { kind: "Secret", metadata: { resourceVersion: expect.any(String) } },
   });
 });
 
-test("a revision older than the history is told as 410 inside the stream", async () => {
+// What a real server has cut of its history is chance.
+test.skipIf(isReal)("a revision older than the history is told as 410 inside the stream", async () => {
   const answer = await cluster.call("GET", `${path("default")}?watch=1&resourceVersion=1`);
   expect(answer).toMatchObject({ code: 200, body: { type: "ERROR", object: { code: 410, reason: "Expired" } } });
 });
@@ -80,7 +81,7 @@ test("a revision older than the history is told as 410 inside the stream", async
 test("an informer lists and follows", async () => {
   const { create, remove } = await scene("watch-4");
   await create("a");
-  const list = () => cluster.core.listNamespacedConfigMap({ namespace: "watch-4" });
+  const list = () => cluster.core.listNamespacedSecret({ namespace: "watch-4" });
   const informer = makeInformer(cluster.config, path("watch-4"), list);
   await informer.start();
   await create("b");
