@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** The lanes against real peers: each needs something installed, and says in one line what is missing. */
-const lanes = ["mlflow", "serving", "proton", "kubectl", "skopeo"];
+const lanes = ["mlflow", "serving", "proton", "kubectl", "skopeo", "manifests"];
 
 export default defineConfig({
   test: {
