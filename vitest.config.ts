@@ -26,6 +26,24 @@ export default defineConfig({
           fileParallelism: false,
         },
       })),
+      // The tests of the stand-in and of its kubelet ask the real control plane, too.
+      {
+        test: {
+          name: "real-kubernetes",
+          include: [
+            "test/real/kubernetes/**/*.test.ts",
+            "test/local/kubernetes/**/*.test.ts",
+            "test/local/kubelet/{failures,pods}.test.ts",
+          ],
+          // About the stand-in's own settings.
+          exclude: ["test/local/kubernetes/server.test.ts"],
+          globalSetup: "test/real/kubernetes/global-setup.ts",
+          setupFiles: "test/real/kubernetes/point-local-tests.ts",
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
     ],
     maxWorkers: 2,
     // The domain decides everything: no branch of it goes untested. Switched on by `npm test`.

@@ -13,6 +13,8 @@ export interface ClusterStage {
   access: ClusterAccess;
   /** The port that the pods' container listens on. */
   port: number;
+  /** What the pods run; where it makes no difference, one that is nowhere. */
+  image?: string;
   /** Somebody else changes what Belay does not own. */
   touch(configMap: string): Promise<void>;
   /** Somebody else takes the ConfigMap's `LEVEL` and sets it to `theirs`. */
@@ -219,13 +221,13 @@ export function clusterContract(name: string, open: () => Promise<ClusterStage>)
 
     const deploy = async (fate: PodFate) => {
       await cluster.apply(SERVICE, undefined, signal);
-      await cluster.apply(workload(stage.port), undefined, signal);
+      await cluster.apply(workload(stage.port, stage.image), undefined, signal);
       await stage.settle(fate);
     };
     const podNames = async () => (await cluster.pods("t1", signal)).map((pod) => pod.name);
 
     it("shows a rollout that goes on, and then its end with its pods", async () => {
-      await cluster.apply(workload(stage.port), undefined, signal);
+      await cluster.apply(workload(stage.port, stage.image), undefined, signal);
       const status = async () => {
         const found = await cluster.workload("model", signal);
         return found === undefined ? undefined : rolloutStatus(found).kind;

@@ -7,7 +7,7 @@ import {
   Watch,
 } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Cluster, deployment, startCluster, until } from "./cluster.ts";
+import { type Cluster, deployment, isReal, startCluster, until } from "./cluster.ts";
 import { type FakeKubelet, startKubelet } from "./kubelet.ts";
 
 const namespace = "default";
@@ -114,7 +114,8 @@ describe("a rolling update", () => {
       await setImage(name, "app:2");
       await rolledOut(name);
     });
-    expect(seen.most).toBeLessThanOrEqual(most);
+    // A real control plane makes pods before it has seen the last ones go.
+    if (!isReal) expect(seen.most).toBeLessThanOrEqual(most);
     expect(seen.fewestReady).toBeGreaterThanOrEqual(fewest);
     expect((await setsOf(name)).get("app:1")?.spec?.replicas).toBe(0);
   });

@@ -1,0 +1,3 @@
+import { realClusterContract } from "./contract-stage.ts";
+
+realClusterContract("administrator");
