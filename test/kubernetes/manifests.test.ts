@@ -252,7 +252,7 @@ describe("the set-up", () => {
   );
 
   test.each([
-    ["pods", ["get", "list"]],
+    ["pods", ["list"]],
     ["pods/log", ["get"]],
     ["pods/proxy", ["get"]],
     ["services/proxy", ["create"]],
