@@ -5,9 +5,11 @@ import { ANNOTATIONS, type KubernetesObject } from "./release.ts";
 export interface FieldChange {
   /** As people write it: `spec.template.spec.containers[model].image`. */
   path: string;
-  /** As JSON, cut where it is long; undefined: it is not there. */
+  /** As JSON, cut where it is long; undefined: it is not there, or not shown. */
   from?: string;
   to?: string;
+  /** The values are kept back: somebody may have put a secret there. */
+  hidden?: true;
 }
 
 /** What one object is, beside what it would be. */
@@ -25,6 +27,9 @@ const MAX_FIELDS = 100;
 const MAX_VALUE = 200;
 /** No object is nested deeper; what is may be nested without end. */
 const DEEPEST = 64;
+
+/** Where people put secrets, although they should not. */
+const HIDING = /(?:^|\.)(?:env|envFrom|data|binaryData|stringData|args|command|annotations)(?:[.[]|$)/;
 
 /** What the API server keeps for itself, and what Belay writes with every change. */
 const OWN = new Set(["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"]);
@@ -54,7 +59,10 @@ function withoutOwn({ metadata, ...object }: KubernetesObject): Record<string, u
 function compare(path: string, before: unknown, after: unknown, levels: number): readonly FieldChange[] {
   if (canonicalJson([before]) === canonicalJson([after])) return [];
   const members = levels === 0 ? undefined : membersOf(before, after);
-  if (members === undefined) return [{ path, ...shown("from", before), ...shown("to", after) }];
+  if (members === undefined) {
+    if (HIDING.test(path) || holdsHidden(before) || holdsHidden(after)) return [{ path, hidden: true }];
+    return [{ path, ...shown("from", before), ...shown("to", after) }];
+  }
   return members.flatMap(({ key, from, to }) => compare(joined(path, key), from, to, levels - 1));
 }
 
@@ -93,6 +101,12 @@ function joined(path: string, key: string): string {
   return path === "" && key.startsWith(".") ? key.slice(1) : `${path}${key}`;
 }
 
+/** A value that holds such a member anywhere is not shown either. */
+function holdsHidden(value: unknown): boolean {
+  if (value === null || typeof value !== "object") return false;
+  return Object.entries(value).some(([key, member]) => HIDING.test(key) || holdsHidden(member));
+}
+
 function shown<K extends "from" | "to">(side: K, value: unknown): Partial<Record<K, string>> {
   if (value === undefined) return {};
   const text = canonicalJson(value);
@@ -115,10 +129,13 @@ export function describeChange({ object, change, fields, more }: ObjectChange): 
       return [];
     case "change":
       return [
-        ...fields.map(
-          ({ path, from, to }) => `${object}: ${path} is ${from ?? "not there"}, ${to ?? "nothing"} was recorded.`,
-        ),
+        ...fields.map((field) => `${object}: ${describeField(field)}`),
         ...(more === 0 ? [] : [`${object}: ${more} more fields differ.`]),
       ];
   }
+}
+
+function describeField({ path, from, to, hidden }: FieldChange): string {
+  if (hidden === true) return `${path} is not what was recorded (its values are not shown).`;
+  return `${path} is ${from ?? "not there"}, ${to ?? "nothing"} was recorded.`;
 }

@@ -29,12 +29,15 @@ export function readPodTemplate(workload: unknown): PodTemplate {
 /** What of a template is not the release's, one sentence each. Pure. */
 export function compareTemplate(release: Release, { images, label, configuration }: PodTemplate): readonly string[] {
   const { workload } = release;
-  const applied = release.fixed.find(({ metadata, kind }) => metadata.name === workload && kind === "Deployment");
-  const missing = readPodTemplate(applied?.["spec"]).configuration.filter((name) => !configuration.includes(name));
+  const object = release.fixed.find(({ metadata, kind }) => metadata.name === workload && kind === "Deployment");
+  const applied = readPodTemplate(object?.["spec"]);
+  const missing = applied.configuration.filter((name) => !configuration.includes(name));
+  // Containers that others put beside them are nobody's concern.
+  const other = Object.entries(applied.images).filter(([name, image]) => images[name] !== image);
   return [
-    ...(Object.values(images).includes(release.image)
-      ? []
-      : [`${workload} runs ${Object.values(images).join(", ")}, not the release's image ${release.image}.`]),
+    ...other.map(
+      ([name, image]) => `${workload} runs ${images[name] ?? "no image"} in ${name}, not the release's ${image}.`,
+    ),
     ...(label === release.template ? [] : [`The pods of ${workload} are not of the release's template.`]),
     ...missing.map((name) => `${workload} does not use the configuration ${name}.`),
   ];

@@ -1,11 +1,9 @@
-import { type BakeWork, bakeVerdict } from "../domain/bake.ts";
+import { type BakeWork, bakeAfter, bakeVerdict } from "../domain/bake.ts";
 import type { HealthPolicy } from "../domain/policy.ts";
 import { failed, type Problem } from "../domain/problem.ts";
 import type { Release } from "../domain/release.ts";
-import { proofOfDeath } from "../domain/rollout-status.ts";
-import { combineHealth } from "../domain/verification.ts";
 import type { ClusterAccess } from "../ports/cluster.ts";
-import { explainDeath } from "./watch-rollout.ts";
+import { measurePods } from "./measure-pods.ts";
 
 /** What one look at a release that bakes came to. */
 export type BakeLook =
@@ -17,33 +15,25 @@ export const BAKE_LOOK_SECONDS = 15;
 
 /** One look at every pod of a release that has been proven and is to go on serving well for a while. */
 export async function lookAtBaking(
-  { cluster, prober }: ClusterAccess,
+  access: ClusterAccess,
   release: Release,
   health: HealthPolicy,
   known: BakeWork,
   now: number,
   signal: AbortSignal,
 ): Promise<BakeLook> {
-  const pods = (await cluster.pods(release.template, signal)).filter(({ terminating }) => !terminating);
-  const death = proofOfDeath(pods);
-  if (death !== undefined) return { kind: "refuted", problem: await explainDeath(cluster, death, signal), work: known };
-  const answers = await Promise.all(
-    pods.map(async ({ name }) => ({
-      pod: name,
-      answer: await prober.getPod(name, release.containerPort, health.path, health.timeoutSeconds, signal),
-    })),
-  );
-  const measurement = combineHealth(now, answers);
-  const good = measurement.phase === "Successful";
-  const work = { ...known, looks: known.looks + 1, bad: good ? 0 : known.bad + 1 };
-  const found = `bake look ${work.looks}: ${measurement.found}`;
-  switch (bakeVerdict(work, health.successes, now)) {
+  const measured = await measurePods(access, release, health, now, signal);
+  if ("death" in measured) return { kind: "refuted", problem: measured.death, work: known };
+  const { phase } = measured;
+  const work = bakeAfter(known, phase);
+  const found = `bake look ${work.looks}: ${measured.found}`;
+  switch (bakeVerdict(work, phase, health.successes, now)) {
     case "go on":
       return { kind: "again", found, work };
     case "over":
       return { kind: "over", found: `${found}; the time to watch it is over`, work: { ...work, over: true } };
     case "bad":
-      return { kind: "refuted", problem: failed("unhealthy", unhealthy(work, measurement.found, health.path)), work };
+      return { kind: "refuted", problem: failed("unhealthy", unhealthy(work, measured.found, health.path)), work };
   }
 }
 

@@ -17,6 +17,7 @@ import type { SourceTemplate } from "../ports/source-template.ts";
 import { moveOn, taskRunName } from "./build-attempts.ts";
 import { openContext, totalBytes } from "./build-context.ts";
 import { type ImageNames, imageNamesOf } from "./image-names.ts";
+import { lockImage } from "./lock-image.ts";
 import { readSamples } from "./samples.ts";
 import { servedKinds } from "./served-kinds.ts";
 import type { StepHandler, Visiting } from "./step.ts";
@@ -56,7 +57,9 @@ async function prepare(
 ): Promise<Outcome> {
   const { store, images } = dependencies;
   const built = await images.digestOf(names.repository, names.tag, visiting.signal);
-  if (built !== undefined) return render(dependencies, visiting, names, built, "the image was built before");
+  // Locked and then looked for: retention may be about to remove what nobody has needed for long.
+  if (built !== undefined && (await lockImage(images, imageOf(images, names, built), visiting.signal)))
+    return render(dependencies, visiting, names, built, "the image was built before");
   const found = await store.readBuild(names.key);
   const known = hasSource(found?.value) ? found.value : await upload(dependencies, visiting, template, names, found);
   if ("result" in known) return known;
@@ -202,6 +205,14 @@ async function nextAttempt(dependencies: BuildDependencies, work: Started, found
   return { result: "errored", transient: true, problem: errored("build-service", found), found, work: { build } };
 }
 
+function imageOf(
+  { loginServer }: ImageRegistry,
+  { repository }: Pick<ImageNames, "repository">,
+  digest: string,
+): string {
+  return `${loginServer}/${repository}@${digest}`;
+}
+
 async function render(
   { store, registry, images, readManifests, openCluster }: BuildDependencies,
   { deployment, policy, signal }: Visiting,
@@ -210,7 +221,7 @@ async function render(
   found: string,
   work: BuildWork = { key, attempt: 0 },
 ): Promise<Outcome> {
-  const image = `${images.loginServer}/${repository}@${digest}`;
+  const image = imageOf(images, { repository }, digest);
   try {
     const samples = await readSamples(registry, policy, deployment.model, signal);
     const base = await readManifests(policy);

@@ -1,6 +1,7 @@
 import { compareRunning } from "../domain/daily-check.ts";
 import { hasEnded } from "../domain/deployment.ts";
 import { describeChange } from "../domain/difference.ts";
+import { PermanentError } from "../domain/errors.ts";
 import type { CheckMessage, PruneMessage } from "../domain/owed.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import type { Release } from "../domain/release.ts";
@@ -67,12 +68,18 @@ export function createCheckLook(dependencies: DailyCheckDependencies) {
     const target = record?.value;
     if (target?.stable === undefined || (await isUnderWay(store, target))) return;
     await pruneOnceMore(bus, message, target);
-    const findings = await examine(dependencies, target, target.stable, now, clock.timeout(VISIT_MS));
+    const findings = await examine(dependencies, target, target.stable, now, clock.timeout(VISIT_MS)).catch(asFinding);
     const next = { ...message, looks: message.looks + 1 };
     if (findings.length > 0 && next.looks < MAX_LOOKS)
       await bus.send([{ queue: "verify", id: idOf(next), body: next, at: now + NEXT_LOOK_MS }]);
     else await tell(dependencies, message, findings, now);
   };
+}
+
+/** What will not mend by itself is told, like everything else that is wrong. */
+function asFinding(error: unknown): readonly string[] {
+  if (error instanceof PermanentError) return [error.message];
+  throw error;
 }
 
 /** The report first, then who is told of it. */
@@ -98,7 +105,7 @@ async function tell(
 async function pruneOnceMore(bus: MessageBus, { target, day }: CheckMessage, { changedBy }: Target): Promise<void> {
   if (changedBy === undefined) return;
   const body: PruneMessage = { target, generation: changedBy, sequence: 0, look: "prune" };
-  await bus.send([{ queue: "rollback", id: `${target}/daily-check/${day}/prune`, body }]);
+  await bus.send([{ queue: "rollback", id: `${target}.${changedBy}/daily-check/${day}/prune`, body }]);
 }
 
 /** A deployment under way compares and verifies by itself. */
@@ -127,7 +134,7 @@ async function examine(
 
 /** Field by field, for as many as a notification can hold. */
 async function driftOf(access: ClusterAccess, release: Release, signal: AbortSignal): Promise<readonly string[]> {
-  const objects = await comparePreviews(access.previewer, release, signal);
+  const objects = await comparePreviews(access.previewer, release, undefined, signal);
   return objects
     .flatMap((object) => [...describeChange(object), ...(object.conflict === undefined ? [] : [object.conflict])])
     .slice(0, MAX_FINDINGS);

@@ -1,22 +1,79 @@
-import { keptRelease, type StableRelease } from "../domain/target.ts";
-import type { DeploymentStore } from "../ports/deployment-store.ts";
-import type { ImageRegistry } from "../ports/image-registry.ts";
+import { canonicalJson } from "../domain/digest.ts";
+import { InvalidManifestError } from "../domain/manifest.ts";
+import type { ModelVersion } from "../domain/model.ts";
+import type { TargetPolicy } from "../domain/policy.ts";
+import type { Release } from "../domain/release.ts";
+import { renderRelease } from "../domain/render-release.ts";
+import { keptRelease, type StableRelease, type Target } from "../domain/target.ts";
+import type { BuildDependencies } from "./build.ts";
+import { imageNamesOf } from "./image-names.ts";
 import { lockImage } from "./lock-image.ts";
-import type { Visiting } from "./step.ts";
+import { servedKinds } from "./served-kinds.ts";
+
+export type KeptDependencies = Pick<
+  BuildDependencies,
+  "store" | "images" | "openCluster" | "readTemplate" | "readManifests"
+>;
+
+/** What a kept release is looked for. */
+export interface Wish {
+  target: Target;
+  model: ModelVersion;
+  policy: TargetPolicy;
+  policyId: string;
+}
+
+export interface Kept {
+  stable: StableRelease;
+  release: Release;
+}
 
 /**
- * A release of this very version that was proven here before and is still whole: stored, and its image locked in the
- * registry. Undefined: there is none, and it is built.
+ * The release of this very version that was proven here before, where building it now would come to the same: the same
+ * policy, template, base manifests and kinds that the cluster knows. Nothing is changed. Undefined: there is none.
  */
 export async function findKept(
-  { store, images }: { store: DeploymentStore; images: ImageRegistry },
-  { deployment, target, signal }: Visiting,
-): Promise<StableRelease | undefined> {
-  const kept = keptRelease(target, deployment.model, deployment.policyId);
-  if (kept === undefined) return undefined;
-  const bundle = await store.readBundle(target.name, "release", kept.releaseId);
+  dependencies: KeptDependencies,
+  wish: Wish,
+  signal: AbortSignal,
+): Promise<Kept | undefined> {
+  const stable = keptRelease(wish.target, wish.model, wish.policyId);
+  if (stable === undefined) return undefined;
+  const bundle = await dependencies.store.readBundle(wish.target.name, "release", stable.releaseId);
   if (bundle === undefined) return undefined;
-  // Put again, as if it were rendered now: retention leaves alone what it has not seen.
-  await store.putBundle(target.name, "release", kept.releaseId, bundle);
-  return (await lockImage(images, kept.image, signal)) ? kept : undefined;
+  const release = JSON.parse(bundle) as Release;
+  return (await isStillRendered(dependencies, wish, release, signal)) ? { stable, release } : undefined;
+}
+
+async function isStillRendered(
+  { images, openCluster, readTemplate, readManifests }: KeptDependencies,
+  { model, policy }: Wish,
+  release: Release,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { repository, tag } = imageNamesOf(model, policy, await readTemplate(policy));
+  const digest = await images.digestOf(repository, tag, signal);
+  if (`${images.loginServer}/${repository}@${digest}` !== release.image) return false;
+  const base = await readManifests(policy);
+  const served = await servedKinds(openCluster, policy, base, signal);
+  try {
+    return renderRelease(base, policy, model, release.image, release.samples, served).id === release.id;
+  } catch (error) {
+    // What cannot be rendered any more is for the build to say.
+    if (error instanceof InvalidManifestError) return false;
+    throw error;
+  }
+}
+
+/** The kept release, made safe from retention: put again, and its image locked and then looked for. */
+export async function takeKept(
+  dependencies: KeptDependencies,
+  wish: Wish,
+  signal: AbortSignal,
+): Promise<StableRelease | undefined> {
+  const kept = await findKept(dependencies, wish, signal);
+  if (kept === undefined) return undefined;
+  const { stable, release } = kept;
+  await dependencies.store.putBundle(wish.target.name, "release", stable.releaseId, canonicalJson(release));
+  return (await lockImage(dependencies.images, stable.image, signal)) ? stable : undefined;
 }

@@ -7,16 +7,17 @@ import type { TargetPolicy } from "../domain/policy.ts";
 import { describePointer, type Promotion } from "../domain/promotion.ts";
 import { objectKey, type Release } from "../domain/release.ts";
 import { renderRelease } from "../domain/render-release.ts";
-import { keptRelease, type Target } from "../domain/target.ts";
+import type { Target } from "../domain/target.ts";
 import type { Clock } from "../ports/clock.ts";
 import { STRATEGIES } from "../strategies/index.ts";
 import type { BuildDependencies } from "./build.ts";
 import { comparePreviews } from "./drift.ts";
+import { findKept } from "./find-kept.ts";
 import { imageNamesOf } from "./image-names.ts";
 import { readWish } from "./read-wish.ts";
 import { rulesOf } from "./rules.ts";
 import { servedKinds } from "./served-kinds.ts";
-import { readRelease, splitImage } from "./stored-release.ts";
+import { splitImage } from "./stored-release.ts";
 import { wouldAccept } from "./would-accept.ts";
 
 /** What taking a promotion would do now. Times are ISO 8601. */
@@ -69,9 +70,9 @@ export async function planTarget(dependencies: PlanDependencies, policy: TargetP
     ...(wish.found === undefined ? {} : { version: wish.found.version }),
     decision: { code: code as Plan["decision"]["code"], text },
     ...(candidate === undefined ? {} : { image: candidate.image }),
-    objects: candidate === undefined ? [] : await changesOf(dependencies, policy, candidate.release, signal),
+    objects: candidate === undefined ? [] : await changesOf(dependencies, policy, row, candidate.release, signal),
     stages: stagesOf(policy, candidate?.image.state === "kept"),
-    wayBack: await wayBackOf(dependencies, row, signal),
+    wayBack: await wayBackOf(dependencies, row, policy, signal),
   };
 }
 
@@ -89,11 +90,9 @@ async function findCandidate(
   policyId: string,
   signal: AbortSignal,
 ): Promise<Candidate> {
-  const kept = keptRelease(target, model, policyId);
-  if (kept !== undefined && (await isThere(dependencies, kept.image, signal))) {
-    const release = await readRelease(dependencies.store, target.name, kept.releaseId);
-    return { release, image: { reference: kept.image, state: "kept" } };
-  }
+  const kept = await findKept(dependencies, { target, model, policy, policyId }, signal);
+  if (kept !== undefined && (await isThere(dependencies, kept.stable.image, signal)))
+    return { release: kept.release, image: { reference: kept.stable.image, state: "kept" } };
   return renderCandidate(dependencies, policy, model, signal);
 }
 
@@ -127,14 +126,16 @@ function isThere({ images }: PlanDependencies, image: string, signal: AbortSigna
 async function changesOf(
   { openCluster }: PlanDependencies,
   policy: TargetPolicy,
+  target: Target,
   release: Release,
   signal: AbortSignal,
 ): Promise<readonly PlannedChange[]> {
   const { cluster, previewer } = await openCluster(policy);
-  const changed = await comparePreviews(previewer, release, signal);
+  const changed = await comparePreviews(previewer, release, target, signal);
   const own = new Set([...release.hashed, ...release.fixed].map(objectKey));
+  // What carries no token is somebody else's, and stays.
   const others = (await cluster.listOwned(policy.target, signal)).filter(
-    ({ reference }) => !own.has(objectKey(reference)),
+    ({ reference, token }) => token !== undefined && !own.has(objectKey(reference)),
   );
   return [...changed, ...others.map(({ reference }) => removed(reference))];
 }
@@ -153,6 +154,7 @@ function stagesOf(policy: TargetPolicy, isKept: boolean): Plan["stages"] {
 async function wayBackOf(
   dependencies: PlanDependencies,
   { name, stable }: Target,
+  { namespace, workload }: TargetPolicy,
   signal: AbortSignal,
 ): Promise<Plan["wayBack"]> {
   if (stable === undefined)
@@ -160,7 +162,11 @@ async function wayBackOf(
   const { version } = stable.model;
   if (!(await isThere(dependencies, stable.image, signal)))
     return { version, ready: false, text: `Its image ${stable.image} is not in the registry: it would be refused.` };
-  const whole = (await dependencies.store.readBundle(name, "release", stable.releaseId)) !== undefined;
-  if (!whole) return { version, ready: false, text: "Its release is not in the table: it would be refused." };
+  const bundle = await dependencies.store.readBundle(name, "release", stable.releaseId);
+  if (bundle === undefined)
+    return { version, ready: false, text: "Its release is not in the table: it would be refused." };
+  const runs = JSON.parse(bundle) as Release;
+  if (runs.namespace !== namespace || runs.workload !== workload)
+    return { version, ready: false, text: `It runs as ${runs.namespace}/${runs.workload}: another place is refused.` };
   return { version, ready: true, text: `Version ${version} would be put back as a whole: ${stable.image}.` };
 }

@@ -1,5 +1,5 @@
 import { type Deployment, hasEnded } from "../domain/deployment.ts";
-import type { Retention } from "../domain/policy.ts";
+import type { Retention, TargetPolicy } from "../domain/policy.ts";
 import type { Target } from "../domain/target.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import type { ImageRegistry } from "../ports/image-registry.ts";
@@ -9,6 +9,8 @@ interface RemoveDependencies {
   store: DeploymentStore;
   images: ImageRegistry;
   retention: Retention;
+  /** Every target of the policy: one image may serve several. */
+  policies: readonly Pick<TargetPolicy, "target">[];
 }
 
 /**
@@ -16,19 +18,19 @@ interface RemoveDependencies {
  * is looked at before the target: whoever needs it from then on puts it again, and then it stays.
  */
 export async function removeRelease(
-  { store, images, retention }: RemoveDependencies,
+  dependencies: RemoveDependencies,
   { target: name, work: { release } }: Deployment,
   signal: AbortSignal,
 ): Promise<number> {
+  const { store, retention } = dependencies;
   if (release === undefined) return 0;
   const etag = await store.readBundleEtag(name, "release", release.id);
   const target = (await store.readTarget(name)).record?.value;
   // Whatever is under way may be about to prove this very image.
   if (target === undefined || (await isUnderWay(store, target))) return 0;
-  const kept = keptReleases(target, retention);
-  if (kept.some(({ releaseId }) => releaseId === release.id)) return 0;
-  if (!kept.some(({ image }) => image === release.image))
-    await removeImage(store, images, target, release.image, signal);
+  if (keptReleases(target, retention).some(({ releaseId }) => releaseId === release.id)) return 0;
+  if (!(await isNeeded(dependencies, name, release.image)))
+    await removeImage(dependencies, name, release.image, signal);
   if (etag !== undefined) await store.removeBundle(name, "release", release.id, etag);
   return 1;
 }
@@ -43,22 +45,35 @@ async function isUnderWay(store: DeploymentStore, { name, active, waiting }: Tar
   return read.some((one) => one !== undefined && !hasEnded(one.value));
 }
 
+/** Whether any target keeps a release of this image, or may be about to prove it. */
+async function isNeeded(
+  { store, retention, policies }: RemoveDependencies,
+  name: string,
+  image: string,
+): Promise<boolean> {
+  for (const target of new Set([name, ...policies.map((policy) => policy.target)])) {
+    const row = (await store.readTarget(target)).record?.value;
+    if (row === undefined) continue;
+    if (keptReleases(row, retention).some((kept) => kept.image === image) || (await isUnderWay(store, row)))
+      return true;
+  }
+  return false;
+}
+
 /**
- * A former stable image is locked. Between unlocking and deleting the target is read again: if the image has become
- * stable meanwhile it is locked again, and if that happens later still, its lock refuses the deletion.
+ * A former stable image is locked. Between unlocking and deleting every target is read again: if the image is needed
+ * meanwhile it is locked again, and if that happens later still, its lock refuses the deletion.
  */
 async function removeImage(
-  store: DeploymentStore,
-  images: ImageRegistry,
-  { name }: Target,
+  dependencies: RemoveDependencies,
+  name: string,
   image: string,
   signal: AbortSignal,
 ): Promise<void> {
+  const { images } = dependencies;
   const { repository, digest } = splitImage(image);
   if ((await images.remove(repository, digest, signal)) !== "locked") return;
   await images.unlock(repository, digest, signal);
-  const { record } = await store.readTarget(name);
-  if (record?.value.stable?.image === image || (record !== undefined && (await isUnderWay(store, record.value))))
-    await images.lock(repository, digest, signal);
+  if (await isNeeded(dependencies, name, image)) await images.lock(repository, digest, signal);
   else await images.remove(repository, digest, signal);
 }

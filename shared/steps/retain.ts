@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { type Deployment, deploymentId, hasEnded } from "../domain/deployment.ts";
-import type { Retention } from "../domain/policy.ts";
+import type { Retention, TargetPolicy } from "../domain/policy.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DeploymentStore, Listed } from "../ports/deployment-store.ts";
 import type { ImageBuilder } from "../ports/image-builder.ts";
@@ -14,6 +14,7 @@ export interface RetainDependencies {
   images: ImageRegistry;
   builder: ImageBuilder;
   retention: Retention;
+  policies: readonly TargetPolicy[];
   clock: Clock;
   log: Log;
 }

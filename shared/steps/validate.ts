@@ -3,34 +3,26 @@ import { describeModel, type ModelVersion, sameModel } from "../domain/model.ts"
 import type { Outcome } from "../domain/outcome.ts";
 import { failed, type Problem } from "../domain/problem.ts";
 import { describePointer } from "../domain/promotion.ts";
-import type { StableRelease } from "../domain/target.ts";
 import { GATES } from "../gates/index.ts";
-import type { DeploymentStore } from "../ports/deployment-store.ts";
-import type { ImageRegistry } from "../ports/image-registry.ts";
 import type { ModelRegistry } from "../ports/model-registry.ts";
-import { findKept } from "./find-kept.ts";
+import { type KeptDependencies, takeKept } from "./find-kept.ts";
 import { readSamples } from "./samples.ts";
 import type { StepHandler, Visiting } from "./step.ts";
 
 /** Seconds between looks at a version that is still being registered. */
 const PENDING_LOOK_SECONDS = 10;
 
-export interface ValidateDependencies {
-  registry: ModelRegistry;
-  store: DeploymentStore;
-  images: ImageRegistry;
-}
+export type ValidateDependencies = KeptDependencies & { registry: ModelRegistry };
 
 /**
- * The version exists, is READY, is still what its pointer says, meets its gates, and can be tried. Of one that was
- * proven here before by the same policy, nothing but that its release is still whole.
+ * The version exists, is READY, is still what its pointer says, meets its gates, and can be tried. Where building it
+ * would come to the release that was proven here before, that release goes out again: the fast path.
  */
-export function createValidate({ registry, store, images }: ValidateDependencies): StepHandler {
+export function createValidate(dependencies: ValidateDependencies): StepHandler {
+  const { registry } = dependencies;
   return async (visiting) => {
     const { deployment, signal } = visiting;
     const { model } = deployment;
-    const kept = await findKept({ store, images }, visiting);
-    if (kept !== undefined) return goBackTo(kept, deployment.target);
     const version = await registry.readVersion(model.name, model.version, signal);
     if (version === undefined || !sameModel(version, model))
       return reject(failed("version-missing", `${describeModel(model)} is no longer in the registry.`));
@@ -42,13 +34,28 @@ export function createValidate({ registry, store, images }: ValidateDependencies
       };
     if (version.status !== "READY")
       return reject(failed("version-not-ready", `${describeModel(model)} is ${version.status}, not READY.`));
-    return (await pointerProblem(registry, visiting)) ?? (await judge(registry, visiting, version));
+    return (
+      (await pointerProblem(registry, visiting)) ??
+      (await goBack(dependencies, visiting, version)) ??
+      (await judge(registry, visiting, version))
+    );
   };
 }
 
-function goBackTo({ releaseId, image, generation, model }: StableRelease, target: string): Outcome {
-  const found = `${describeModel(model)} was proven here by ${deploymentId({ target, generation })}: the release kept since goes out`;
-  return { result: "succeeded", found, work: { release: { id: releaseId, image } } };
+async function goBack(
+  dependencies: ValidateDependencies,
+  { deployment, target, policy, signal }: Visiting,
+  model: ModelVersion,
+): Promise<Outcome | undefined> {
+  const kept = await takeKept(dependencies, { target, model, policy, policyId: deployment.policyId }, signal);
+  if (kept === undefined) return undefined;
+  const { releaseId, image, generation } = kept;
+  const by = deploymentId({ target: target.name, generation });
+  return {
+    result: "succeeded",
+    found: `${describeModel(model)} was proven here by ${by}: the release kept since goes out`,
+    work: { release: { id: releaseId, image } },
+  };
 }
 
 async function pointerProblem(registry: ModelRegistry, { deployment, signal }: Visiting): Promise<Outcome | undefined> {

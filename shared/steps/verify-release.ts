@@ -2,17 +2,15 @@ import type { VerifyWork } from "../domain/deployment.ts";
 import type { PredictionSample, TargetPolicy } from "../domain/policy.ts";
 import { errored, failed, type Problem } from "../domain/problem.ts";
 import type { Release } from "../domain/release.ts";
-import { proofOfDeath } from "../domain/rollout-status.ts";
 import {
   assessHealth,
   assessPredictions,
-  combineHealth,
   measurePrediction,
   type PredictionMeasurement,
   type Verdict,
 } from "../domain/verification.ts";
 import type { ClusterAccess } from "../ports/cluster.ts";
-import { explainDeath } from "./watch-rollout.ts";
+import { measurePods } from "./measure-pods.ts";
 
 /** What one look of a verification came to. */
 export type VerifyLook =
@@ -41,7 +39,7 @@ export async function lookAtRelease(
 }
 
 async function probe(
-  { cluster, prober }: ClusterAccess,
+  access: ClusterAccess,
   release: Release,
   policy: TargetPolicy,
   known: VerifyWork,
@@ -49,18 +47,8 @@ async function probe(
   signal: AbortSignal,
 ): Promise<VerifyLook> {
   const { health } = policy.verify;
-  const pods = (await cluster.pods(release.template, signal)).filter(({ terminating }) => !terminating);
-  const death = proofOfDeath(pods);
-  if (death !== undefined) return { kind: "refuted", problem: await explainDeath(cluster, death, signal), work: known };
-  // What an autoscaler adds, or takes the place of an evicted one, proves nothing while it starts.
-  const started = pods.filter(({ starting }) => starting !== true);
-  const answers = await Promise.all(
-    (started.length > 0 ? started : pods).map(async ({ name }) => ({
-      pod: name,
-      answer: await prober.getPod(name, release.containerPort, health.path, health.timeoutSeconds, signal),
-    })),
-  );
-  const measurement = combineHealth(now, answers);
+  const measurement = await measurePods(access, release, health, now, signal);
+  if ("death" in measurement) return { kind: "refuted", problem: measurement.death, work: known };
   const work = { ...known, health: [...known.health, measurement] };
   const verdict = assessHealth(work.health, health);
   const found = `health look ${work.health.length}: ${measurement.found}`;

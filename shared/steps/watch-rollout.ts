@@ -53,7 +53,9 @@ export async function explainDeath(cluster: Cluster, death: Death, signal: Abort
  * @throws ForeignChangeError when somebody has changed what was applied.
  */
 export async function checkUntouched(cluster: Cluster, release: Release, signal: AbortSignal): Promise<void> {
-  refuseForeign(release, await cluster.workload(release.workload, signal));
+  const workload = await cluster.workload(release.workload, signal);
+  if (workload === undefined) throw new ForeignChangeError(`Somebody else removed the workload ${release.workload}.`);
+  refuseForeign(release, workload);
 }
 
 function refuseForeign(release: Release, workload: WorkloadStatus | undefined): void {

@@ -173,7 +173,7 @@ describe("entering a step", () => {
 
   it("what a visit found replaces what was known entry by entry", () => {
     const gates = [{ gate: "accuracy", value: "0.9", threshold: "above 0.85", passed: true }];
-    const { deployment } = lead({ work: BEGUN }, { ...found.success, work: { gates } });
+    const { deployment } = lead({ step: "verify", work: BEGUN }, { ...found.success, work: { gates } });
     expect(deployment.work).toEqual({ ...BEGUN, gates });
   });
 });

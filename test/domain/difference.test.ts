@@ -46,9 +46,9 @@ describe("two objects", () => {
     ],
     [
       "a list without names, as a whole",
-      deployment({ args: ["a", "b"] }),
-      deployment({ args: ["b", "a"] }),
-      [{ path: "spec.args", from: '["a","b"]', to: '["b","a"]' }],
+      deployment({ order: ["a", "b"] }),
+      deployment({ order: ["b", "a"] }),
+      [{ path: "spec.order", from: '["a","b"]', to: '["b","a"]' }],
     ],
     [
       "a list whose names are not unique, as a whole",
@@ -65,6 +65,16 @@ describe("two objects", () => {
     ["text that became a list", deployment("x"), deployment([]), [{ path: "spec", from: '"x"', to: "[]" }]],
   ])("differ in %s", (_what, before, after, fields) => {
     expect(compareObjects(before, after)).toMatchObject({ change: "change", fields, more: 0 });
+  });
+
+  it.each([
+    ["an environment's value", { env: [{ name: "KEY", value: "s3cret" }] }, { env: [{ name: "KEY", value: "other" }] }],
+    ["arguments", { args: ["--key=s3cret"] }, { args: [] }],
+    ["a thing that came with such a value", {}, { added: { env: [{ name: "KEY", value: "s3cret" }] } }],
+  ])("do not show %s", (_what, before, after) => {
+    const found = compareObjects(deployment(before), deployment(after));
+    expect(found).toMatchObject({ change: "change", fields: [{ hidden: true }] });
+    expect(JSON.stringify([found, describeChange(found)])).not.toContain("s3cret");
   });
 
   it("are not told apart by the order of their members or of named things", () => {

@@ -147,7 +147,9 @@ describe("the sweep of one hint", () => {
 });
 
 describe("what runs", () => {
-  const template = { spec: { containers: [{ name: "model", envFrom: [{ configMapRef: { name: "config" } }] }] } };
+  const template = {
+    spec: { containers: [{ name: "model", image: "i", envFrom: [{ configMapRef: { name: "config" } }] }] },
+  };
   const workload = { kind: "Deployment", metadata: { name: "churn" }, spec: { template } };
   const release = {
     image: "i",

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { PermanentError } from "../../shared/domain/errors.ts";
 import { createPolicyReader } from "../../shared/steps/consumers.ts";
 import { findDrift } from "../../shared/steps/drift.ts";
 import { createWorld, type VersionFate } from "./world.ts";
@@ -52,7 +53,7 @@ describe("the daily deployment check", () => {
         for (const container of spec.template.spec.containers) container.image = "nginx";
         world.cluster.takeOver("Deployment", "churn", { spec });
       },
-      found: "churn runs nginx, not the release's image",
+      found: "churn runs nginx in model, not the release's registry.test/",
     },
     {
       what: "another number of pods",
@@ -107,6 +108,33 @@ describe("the daily deployment check", () => {
   });
 });
 
+describe("what the daily deployment check tells", () => {
+  it("holds no value of where people put secrets", async () => {
+    const world = await live();
+    const spec = structuredClone(world.cluster.find("Deployment", "churn")?.["spec"]) as {
+      template: { spec: { containers: { env?: unknown }[] } };
+    };
+    for (const container of spec.template.spec.containers) container.env = [{ name: "PASSWORD", value: "hunter2" }];
+    world.cluster.takeOver("Deployment", "churn", { spec });
+    await world.tick("daily-check");
+    expect(reports(world)[0]?.lines.join(" ")).toContain("its values are not shown");
+    expect(JSON.stringify([world.told, world.logged])).not.toContain("hunter2");
+  });
+
+  it("says that the stable release is not in the table any more", async () => {
+    const world = await live();
+    const id = world.target()?.stable?.releaseId ?? "";
+    await world.store.removeBundle(
+      "churn",
+      "release",
+      id,
+      (await world.store.readBundleEtag("churn", "release", id)) ?? "",
+    );
+    await world.tick("daily-check");
+    expect(reports(world)[0]?.lines.join(" ")).toContain("is not in the table");
+  });
+});
+
 describe("drift", () => {
   const look = (world: World) => {
     const { dependencies } = world.spawn();
@@ -124,6 +152,35 @@ describe("drift", () => {
     expect(await look(world)).toMatchObject({ same: true, stable: { version: "1" } });
     await world.deploy("2");
     expect(await look(world)).toMatchObject({ same: true, stable: { version: "1" } });
+  });
+
+  it("says which deployment is changing the target", async () => {
+    const world = await live();
+    await world.promote("2");
+    await world.run(undefined, () => world.target()?.changing === true);
+    expect(await look(world)).toMatchObject({ underWay: expect.stringMatching(/^churn\.\d+$/) });
+  });
+
+  it.each([
+    [{}, "carries no token"],
+    [{ "belay.dev/token": "7.1" }, "which is not of the target's last change"],
+  ])("names an object whose token is not Belay's last: %j", async (annotations, conflict) => {
+    const world = await live();
+    world.cluster.tamper("Service", "churn", annotations);
+    const found = await look(world);
+    expect(found).toMatchObject({ same: false, objects: [{ object: "Service churn" }] });
+    expect(found.objects[0]?.conflict).toContain(conflict);
+  });
+
+  it("names an object that the API server would not take, beside the others", async () => {
+    const world = await live();
+    const { preview } = world.cluster.previewer;
+    world.cluster.previewer.preview = async (object, signal) => {
+      if (object.kind === "ConfigMap") throw new PermanentError("rollout-refused", "data: field is immutable");
+      return preview(object, signal);
+    };
+    const found = await look(world);
+    expect(found.objects).toMatchObject([{ change: "none", conflict: "data: field is immutable" }]);
   });
 
   it("names what is gone and what is another", async () => {

@@ -84,6 +84,39 @@ describe("a plan", () => {
     expect((await plan(world)).wayBack).toMatchObject({ ready: false, version: "1" });
   });
 
+  it("says that another place is refused", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    world.policies[0] = policyFor({ workload: "elsewhere" });
+    world.pointSilently("2");
+    expect((await plan(world)).wayBack).toMatchObject({ ready: false, text: expect.stringContaining("another place") });
+  });
+
+  it("of a kept version whose release is gone builds it, as the deployment would", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    const id = world.target()?.stable?.releaseId ?? "";
+    await world.deploy("2");
+    await world.store.removeBundle(
+      "churn",
+      "release",
+      id,
+      (await world.store.readBundleEtag("churn", "release", id)) ?? "",
+    );
+    world.pointSilently("1");
+    expect((await plan(world)).image?.state).toBe("built");
+  });
+
+  it("leaves somebody's own object under the target's label alone", async () => {
+    const world = createWorld();
+    await world.deploy("1");
+    const metadata = { name: "theirs", namespace: "models", labels: { "belay.dev/target": "churn" } };
+    const theirs = { apiVersion: "v1", kind: "ConfigMap", metadata, data: {} };
+    await world.cluster.apply(theirs, undefined, new AbortController().signal);
+    world.pointSilently("2");
+    expect((await plan(world)).objects.map(({ object }) => object)).not.toContain("ConfigMap theirs");
+  });
+
   it("says that a target is held", async () => {
     const world = createWorld();
     await world.deploy("1");

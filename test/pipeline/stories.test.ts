@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { policyFor } from "./manifests.ts";
+import { createConsumers } from "../../shared/steps/consumers.ts";
+import { BASE, policyFor } from "./manifests.ts";
 import { createWorld, type VersionFate } from "./world.ts";
 
 describe("a promotion", () => {
@@ -237,13 +238,13 @@ describe("a target", () => {
   });
 
   describe("of a version that was proven here before", () => {
-    it("puts its kept release out again, and neither asks the registry nor builds", async () => {
+    it("puts its kept release out again, and neither judges nor builds it", async () => {
       const world = createWorld();
       await world.deploy("1");
       const first = world.target()?.stable;
       await world.deploy("2");
-      const unexpected = () => Promise.reject(new Error("the registry must not be asked"));
-      Object.assign(world.registry, { readVersion: unexpected, readMetrics: unexpected, readInputExample: unexpected });
+      const unexpected = () => Promise.reject(new Error("it must not be judged again"));
+      Object.assign(world.registry, { readMetrics: unexpected, readInputExample: unexpected });
       await world.deploy("1");
       expect(world.endings()[2]).toMatchObject({ phase: "Succeeded", work: { release: { id: first?.releaseId } } });
       expect(world.endings()[2]?.work).not.toHaveProperty("build");
@@ -273,6 +274,38 @@ describe("a target", () => {
       await world.deploy("1");
       expect(world.endings()[2]?.work).toHaveProperty("build");
       expect(world.endings()[2]).toMatchObject({ phase: "Succeeded" });
+    });
+
+    it.each(["manifests", "template"])("builds it again when the %s have changed since", async (what) => {
+      const world = createWorld();
+      await world.deploy("1");
+      const before = world.target()?.stable?.releaseId;
+      const process = world.spawn();
+      const debug = BASE.map((one) => (one.kind === "ConfigMap" ? { ...one, data: { LOG_LEVEL: "debug" } } : one));
+      const patched = { hash: "patched", files: [{ path: "Dockerfile", content: Buffer.from("FROM scratch") }] };
+      const consumers = createConsumers({
+        ...process.dependencies,
+        ...(what === "manifests" ? { readManifests: async () => debug } : { readTemplate: async () => patched }),
+      });
+      await process.giveCommand("churn", { name: "promote", by: "Ada" });
+      await world.run({ ...process, consumers });
+      expect(world.endings()[1]).toMatchObject({ phase: "Succeeded", work: { build: {} } });
+      expect(world.target()?.stable?.releaseId).not.toBe(before);
+    });
+
+    it.each(["moved", "deleted"])("refuses it when it waited and was %s meanwhile", async (what) => {
+      const world = createWorld();
+      await world.deploy("1");
+      await world.deploy("2");
+      await world.promote("3");
+      await world.run(undefined, () => world.target()?.changing === true);
+      await world.promote("1");
+      await world.run(undefined, () => world.target()?.waiting !== undefined);
+      if (what === "moved") world.pointSilently("3");
+      else world.registry.deleteVersion("churn-classifier", "1");
+      await world.run();
+      expect(world.endings().map(({ phase }) => phase)).toEqual(["Succeeded", "Succeeded", "Succeeded", "Rejected"]);
+      expect(world.target()?.stable?.model.version).toBe("3");
     });
 
     it("is rolled back like any other when it does not serve well any more", async () => {
