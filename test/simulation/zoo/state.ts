@@ -177,9 +177,7 @@ export const STATE: readonly Defect[] = [
     "A former image is unlocked and removed, without a look whether it has become stable again meanwhile.",
     patch(
       REMOVE,
-      "  const { record } = await store.readTarget(name);\n" +
-        "  if (record?.value.stable?.image === image || (record !== undefined && (await isUnderWay(store, record.value))))\n" +
-        "    await images.lock(repository, digest, signal);\n" +
+      "  if (await isNeeded(dependencies, name, image)) await images.lock(repository, digest, signal);\n" +
         "  else await images.remove(repository, digest, signal);\n",
       "  await images.remove(repository, digest, signal);\n",
     ),
