@@ -63,8 +63,12 @@ export function createPodWriter(
   };
 }
 
-/** Conditions are merged by type: what a condition no longer says has to be taken away by name. */
+/**
+ * Conditions are merged by type: what a condition no longer says has to be taken away by name. Addresses are merged by
+ * address: those that a former kubelet gave a pod would stay.
+ */
 function withoutLeftovers(status: V1PodStatus) {
   const conditions = status.conditions?.map((condition) => ({ reason: null, message: null, ...condition }));
-  return { ...status, conditions };
+  const only = <T>(list: readonly T[] | undefined) => list && [...list, { $patch: "replace" }];
+  return { ...status, conditions, podIPs: only(status.podIPs), hostIPs: only(status.hostIPs) };
 }

@@ -93,6 +93,8 @@ export async function startCluster() {
     async close(): Promise<void> {
       await kubelet.stop();
       await registry.close();
+      // Without their kubelet nobody else would end them.
+      await core.deleteCollectionNamespacedPod({ namespace, gracePeriodSeconds: 0 });
       await core.deleteNamespace({ name: namespace });
       await controlPlane.close();
       expect(await readdir(directory)).toEqual([]);
