@@ -17,6 +17,9 @@ import {
   createControlPlane,
 } from "../../../infra/local/kubernetes/control-plane.ts";
 import { connectCluster } from "./real-cluster.ts";
+import { isReal, realKubeconfig, until } from "./until.ts";
+
+export { isReal, until };
 
 /** A listening control plane, the unmodified client's APIs for it, and plain HTTP. */
 export interface Cluster {
@@ -35,11 +38,6 @@ export interface Answer {
   body: unknown;
   headers: Headers;
 }
-
-const { KUBERNETES_TEST_KUBECONFIG: realKubeconfig } = process.env;
-
-/** Whether the tests ask a real control plane, by the same requests. */
-export const isReal = realKubeconfig !== undefined;
 
 /** The n-th address that a pod may have: on a real control plane none of loopback, and in its private network all of these are local. */
 export function podAddress(n: number): string {
@@ -78,17 +76,6 @@ export async function startCluster(options: ControlPlaneOptions = {}, caPem?: st
 
 /** The option that makes a patch a server-side apply. */
 export const asApply = setHeaderOptions("Content-Type", PatchStrategy.ServerSideApply);
-
-/** Waits until `look` gives something; on a real control plane the namespace controller alone takes five seconds. */
-export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-  const end = Date.now() + (isReal ? 20_000 : 5_000);
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 /** The Status of a refused call. */
 export async function refusal(call: Promise<unknown>): Promise<{ code: number; reason: string; message: string }> {
@@ -139,6 +126,12 @@ export function readyStatus(): Pick<V1NodeStatus, "capacity" | "allocatable" | "
 export async function joinNode({ core }: Cluster, name = "node-1", address?: V1NodeAddress): Promise<void> {
   const kubelet = address && { addresses: [address], daemonEndpoints: { kubeletEndpoint: { Port: 1 } } };
   await core.createNode({ body: { metadata: { name }, status: { ...readyStatus(), ...kubelet } } });
+  await takesPods(core, name);
+}
+
+/** A real control plane taints a node that is new, and takes that back when it has seen that the node is ready. */
+export async function takesPods(core: CoreV1Api, name: string): Promise<void> {
+  await until(`${name} without taints`, async () => (await core.readNode({ name })).spec?.taints === undefined);
 }
 
 /** Says what a kubelet says of a pod. */

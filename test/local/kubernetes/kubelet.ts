@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { ApiException, type V1Pod, Watch } from "@kubernetes/client-node";
 import { createCertificate } from "../../../infra/local/certificate/create-certificate.ts";
-import { type Cluster, isReal, readyStatus, report } from "./cluster.ts";
+import { type Cluster, isReal, readyStatus, report, takesPods } from "./cluster.ts";
 
 /** A node that runs nothing and says of every pod what the test wants said. */
 export interface FakeKubelet {
@@ -24,6 +24,7 @@ export async function startKubelet(
     daemonEndpoints: { kubeletEndpoint: { Port: port } },
   };
   await cluster.core.createNode({ body: { metadata: { name }, status } });
+  await takesPods(cluster.core, name);
   const pending = new Set<Promise<void>>();
   const seen = (phase: string, pod: V1Pod): void => {
     if (phase === "DELETED" || pod.spec?.nodeName !== name) return;

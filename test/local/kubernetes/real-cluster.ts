@@ -1,8 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { text } from "node:stream/consumers";
-import { AppsV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { ApiException, AppsV1Api, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import type { Answer, Cluster } from "./cluster.ts";
+import { until } from "./until.ts";
 
 /** What tests leave in the namespace `default`, by where it lies in the API. */
 const LEFT = [
@@ -77,7 +78,22 @@ async function clear(core: CoreV1Api, call: Cluster["call"]): Promise<void> {
   for (const name of namesOf(services).filter((one) => one !== "kubernetes"))
     await core.deleteNamespacedService({ namespace: "default", name });
   const namespaces = (await core.listNamespace()).items.filter(({ metadata }) => !metadata?.deletionTimestamp);
-  for (const name of namesOf(namespaces).filter((one) => !NAMESPACES.has(one))) await core.deleteNamespace({ name });
+  const own = namesOf(namespaces).filter((name) => !NAMESPACES.has(name));
+  await Promise.all(own.map((name) => removeNamespace(core, name)));
+}
+
+/** Removes a namespace with its pods, at once, and waits until it is gone: nothing of it meets the next node or test file. */
+export async function removeNamespace(core: CoreV1Api, name: string): Promise<void> {
+  await core.deleteNamespace({ name });
+  await until(`the end of the namespace ${name}`, () =>
+    core
+      .deleteCollectionNamespacedPod({ namespace: name, gracePeriodSeconds: 0 })
+      .then(() => core.readNamespace({ name }).then(() => false, isMissing), isMissing),
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof ApiException && error.code === 404;
 }
 
 function namesOf(objects: readonly { metadata?: { name?: string } }[]): string[] {

@@ -138,7 +138,7 @@ describe("a rolling update", () => {
   });
 
   test("waits minReadySeconds before a pod counts as available", async () => {
-    await create(deployment("patient", { replicas: 1, minReadySeconds: 1 }));
+    await create(deployment("patient", { replicas: 1, minReadySeconds: 2 }));
     const waiting = await until("a ready pod", async () => {
       const live = await read("patient");
       return live.status?.readyReplicas === 1 && live;

@@ -2,6 +2,7 @@ import { PatchStrategy, setHeaderOptions, type V1Pod } from "@kubernetes/client-
 import { afterAll, beforeAll, vi } from "vitest";
 import { pullImage } from "../../../infra/local/container-registry/pull.ts";
 import { type ClusterStage, clusterContract, type PodFate } from "../../contracts/cluster.ts";
+import { removeNamespace } from "../../local/kubernetes/real-cluster.ts";
 import { type Administrator, becomeAdministrator, openAs } from "./administrator.ts";
 import { setUpBelay } from "./belay-account.ts";
 import { joinProcessNode, type ProcessNode } from "./process-node.ts";
@@ -29,6 +30,8 @@ export function realClusterContract(who: "administrator" | "account"): void {
   let admin: Administrator;
   let node: ProcessNode;
   let count = 0;
+  /** The stages before: they go while the next tests run. */
+  const removed: Promise<void>[] = [];
   /** By repository: resolves when the image was pushed, until when the kubelet waits. */
   const pushed = new Map<string, PromiseWithResolvers<void>>();
 
@@ -42,12 +45,13 @@ export function realClusterContract(who: "administrator" | "account"): void {
   });
   afterAll(async () => {
     for (const { resolve } of pushed.values()) resolve();
+    await Promise.all([...removed, removeNamespace(admin.core, `${who}-${count}`)]);
     await node?.leave();
     await admin?.leave();
   });
 
   clusterContract(`a real API server, as the ${who}`, async () => {
-    if (count > 0) await admin.core.deleteNamespace({ name: `${who}-${count}` });
+    if (count > 0) removed.push(removeNamespace(admin.core, `${who}-${count}`));
     count += 1;
     const namespace = `${who}-${count}`;
     const repository = `contract/${namespace}`;

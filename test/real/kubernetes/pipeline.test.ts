@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { DEMO_POLICY } from "../../../infra/local/demo/run-demo.ts";
 import { NAMESPACE, openScene, type Scene, WORKLOAD } from "../../../infra/local/demo/scene.ts";
 import { type Stack, startStack } from "../../../infra/local/stack/stack.ts";
+import { removeNamespace } from "../../local/kubernetes/real-cluster.ts";
 import { buildAppAside } from "../../stack/built-app.ts";
 import { type Administrator, becomeAdministrator } from "./administrator.ts";
 import { setUpBelay } from "./belay-account.ts";
@@ -17,7 +18,7 @@ beforeAll(async () => {
   admin = await becomeAdministrator();
   undo.push(() => admin.leave());
   const account = await setUpBelay(admin, NAMESPACE, { standard: true });
-  undo.push(() => admin.core.deleteNamespace({ name: NAMESPACE }));
+  undo.push(() => removeNamespace(admin.core, NAMESPACE));
   const app = await buildAppAside();
   undo.push(app.remove);
   stack = await startStack({

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readManifests } from "../../../shared/config/read-manifests.ts";
 import type { KubernetesObject } from "../../../shared/domain/release.ts";
 import { renderRelease } from "../../../shared/domain/render-release.ts";
+import { removeNamespace } from "../../local/kubernetes/real-cluster.ts";
 import { policyFor } from "../../pipeline/manifests.ts";
 import { type Administrator, becomeAdministrator } from "./administrator.ts";
 import { setUpBelay } from "./belay-account.ts";
@@ -80,6 +81,6 @@ describe("the namespace of the set-up", () => {
     ]);
     const token = await admin.kubectl("-n", "models", "create", "token", "belay", "--duration", "8760h");
     expect(token.code).toBe(0);
-    await admin.core.deleteNamespace({ name: "models" });
+    await removeNamespace(admin.core, "models");
   });
 });

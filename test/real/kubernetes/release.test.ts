@@ -17,6 +17,7 @@ import { outcomeOfError } from "../../../shared/steps/outcome-of-error.ts";
 import { createPrune } from "../../../shared/steps/prune.ts";
 import { lookAtRollout, type RolloutLook } from "../../../shared/steps/watch-rollout.ts";
 import { createFakeStore } from "../../fakes/fake-store.ts";
+import { removeNamespace } from "../../local/kubernetes/real-cluster.ts";
 import { policyFor } from "../../pipeline/manifests.ts";
 import { type Administrator, becomeAdministrator, openAs } from "./administrator.ts";
 import { setUpBelay } from "./belay-account.ts";
@@ -48,8 +49,8 @@ beforeAll(async () => {
   crashing = await render("3", { kind: "forest" }, { ...ROLLOUT, timeoutSeconds: 10 });
 });
 afterAll(async () => {
+  if (admin !== undefined) await removeNamespace(admin.core, NAMESPACE);
   await node?.leave();
-  await admin?.core.deleteNamespace({ name: NAMESPACE });
   await admin?.leave();
 });
 
@@ -60,11 +61,10 @@ async function render(version: string, weights: object, rollout: TargetPolicy["r
   return renderRelease(base, policyFor({ namespace: NAMESPACE, rollout }), model, image, []);
 }
 
-/** The same manifests with short waits: between probes, before a pod that is to leave stops answering, and for its end. */
+/** The same manifests with short waits: for and between probes, and before a pod that is to leave stops answering. */
 function hurried(base: readonly KubernetesObject[]): readonly KubernetesObject[] {
-  return JSON.parse(
-    JSON.stringify(base).replace(/"(periodSeconds|seconds|terminationGracePeriodSeconds)":\d+/g, '"$1":1'),
-  );
+  const waits = /"(initialDelaySeconds|periodSeconds|seconds|terminationGracePeriodSeconds)":\d+/g;
+  return JSON.parse(JSON.stringify(base).replace(waits, '"$1":1'));
 }
 
 const limit = () => AbortSignal.timeout(LIMIT_MS);
