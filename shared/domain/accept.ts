@@ -2,6 +2,7 @@ import { firstStep } from "./advance.ts";
 import { type Deployment, deploymentId, hasEnded, type Running, type Waiting } from "./deployment.ts";
 import { endUnsuccessfully, identityOf, refusal } from "./ending.ts";
 import { describeModel, type ModelIdentity, type ModelVersion, sameModel } from "./model.ts";
+import { movedBack } from "./moved-back.ts";
 import type { TargetPolicy } from "./policy.ts";
 import { failed, type Problem } from "./problem.ts";
 import { describePointer, type Promotion } from "./promotion.ts";
@@ -135,20 +136,6 @@ function refuse({ found, policy, target }: Wish, promotion: Promotion): Problem 
 
 function pointsNowhere({ pointer, model }: Promotion): string {
   return `The ${describePointer(pointer)} of ${model} points to no version.`;
-}
-
-function movedBack(
-  policy: TargetPolicy,
-  { stable }: Target,
-  { pointer, origin }: Promotion,
-  found: ModelVersion,
-): Problem | undefined {
-  if (policy.movedBack === "follow" || origin.kind === "person" || stable === undefined) return undefined;
-  if (stable.model.name !== found.name || Number(found.version) >= Number(stable.model.version)) return undefined;
-  return failed(
-    "moved-back",
-    `The ${describePointer(pointer)} moved back from version ${stable.model.version} to ${found.version}; the policy keeps what is live.`,
-  );
 }
 
 function isOpen(deployment: Deployment | undefined): deployment is Waiting | Running {

@@ -26,6 +26,14 @@ interface Kinded {
   kind: string;
 }
 
+/** Workloads are scaled to zero instead, and their Service stays: a frozen worker could create a deleted one anew. */
+const NEVER_REMOVED = new Set(["Deployment", "StatefulSet", "Service"]);
+
+/** Whether an object of the kind is removed once no release needs it. */
+export function isPruned({ kind }: Pick<Kinded, "kind">): boolean {
+  return !NEVER_REMOVED.has(kind);
+}
+
 /** The kind as a release may hold it; undefined: it may not. */
 export function releaseKind({ apiVersion, kind }: Kinded): ReleaseKind | undefined {
   return RELEASE_KINDS.find((known) => known.apiVersion === apiVersion && known.kind === kind);

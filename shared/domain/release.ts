@@ -75,31 +75,8 @@ export function atZero(workload: KubernetesObject): KubernetesObject {
   };
 }
 
-/** No Deployment of a target can have this name: theirs have no dots. */
-const NOTHING = "detached.belay.dev";
-
-/** The same autoscaler with nothing to scale: fenced like every change, unlike a deletion, until it is pruned. */
-export function detachedAutoscaler({ apiVersion, kind, metadata }: ObjectIdentity): KubernetesObject {
-  const scaleTargetRef = { apiVersion: "apps/v1", kind: "Deployment", name: NOTHING };
-  return { apiVersion, kind, metadata, spec: { scaleTargetRef, minReplicas: 1, maxReplicas: 1 } };
-}
-
 export function isAutoscaler({ kind }: Pick<KubernetesObject, "kind">): boolean {
   return kind === "HorizontalPodAutoscaler";
-}
-
-/**
- * Objects of the candidate that stable does not have and that must do nothing after a rollback, even if a frozen worker
- * could still create them: workloads at zero, autoscalers detached.
- */
-export function zeroedWorkloads(candidate: Release, stable: Release): readonly KubernetesObject[] {
-  const kept = new Set(stable.fixed.map(objectKey));
-  return candidate.fixed
-    .filter((object) => !kept.has(objectKey(object)))
-    .flatMap((object) => {
-      if (isAutoscaler(object)) return [detachedAutoscaler(object)];
-      return isWorkload(object) ? [atZero(object)] : [];
-    });
 }
 
 /** Equal for the same object of the same namespace. */

@@ -1,6 +1,7 @@
 import { FencedError, ForeignChangeError, TransientError } from "../domain/errors.ts";
 import { fence } from "../domain/fence.ts";
 import { ANNOTATIONS, isAutoscaler, type KubernetesObject, LABELS } from "../domain/release.ts";
+import { isPruned } from "../domain/release-kinds.ts";
 import type { Formerly } from "../domain/target.ts";
 import { formatToken, type Token } from "../domain/token.ts";
 import type { Cluster, ObservedObject } from "../ports/cluster.ts";
@@ -37,11 +38,39 @@ export async function checkFences(
   return seen;
 }
 
+/**
+ * Those objects of a change that nobody else has put in their place.
+ * @throws FencedError
+ */
+export async function withoutForeign(
+  cluster: Cluster,
+  change: Pick<Change, "fixed" | "token" | "formerly">,
+  signal: AbortSignal,
+): Promise<readonly KubernetesObject[]> {
+  const seen = await Promise.all(change.fixed.map((object) => cluster.read(object, signal)));
+  return change.fixed.filter((object, index) => {
+    const observed = seen[index];
+    return observed === undefined || !isForeign(object, observed, change);
+  });
+}
+
+function isForeign(object: KubernetesObject, seen: ObservedObject, change: Pick<Change, "token" | "formerly">) {
+  try {
+    checkFence(object, seen, change);
+    return false;
+  } catch (error) {
+    if (error instanceof ForeignChangeError) return true;
+    throw error;
+  }
+}
+
 function checkFence(object: KubernetesObject, seen: ObservedObject, change: Pick<Change, "token" | "formerly">): void {
   const name = `${object.kind} ${object.metadata.name}`;
   if (seen.labels[LABELS.target] !== object.metadata.labels?.[LABELS.target])
     throw new ForeignChangeError(`${name} is there, but it is not this target's.`);
-  switch (fence(seen.token, change.token, change.formerly)) {
+  // What is removed once nobody needs it may stand there still from any release before, with that one's token.
+  const formerly = isPruned(object) ? undefined : change.formerly;
+  switch (fence(seen.token, change.token, formerly)) {
     case "open":
       return;
     case "newer":
@@ -66,17 +95,13 @@ export async function applyChange(cluster: Cluster, given: Change, signal: Abort
   const seen = await checkFences(cluster, change, signal);
   const strays = await strayAutoscalers(cluster, change.fixed, seen, signal);
   const straysSeen = await checkFences(cluster, { ...change, fixed: strays }, signal);
-  for (const object of change.hashed) await applyHashed(cluster, object, change, signal);
-  for (const [index, object] of strays.entries()) await applyFixed(cluster, object, straysSeen[index], change, signal);
-  for (const [index, object] of change.fixed.entries()) await applyFixed(cluster, object, seen[index], change, signal);
+  // Immutable, and most often new: one that an older release left is stamped, so that pruning leaves it.
+  for (const object of change.hashed) await applyFenced(cluster, object, undefined, change, signal);
+  for (const [index, object] of strays.entries()) await applyFenced(cluster, object, straysSeen[index], change, signal);
+  for (const [index, object] of change.fixed.entries()) await applyFenced(cluster, object, seen[index], change, signal);
 }
 
-/** Immutable objects are most often new. One that an older release left is stamped, so that pruning leaves it. */
-function applyHashed(cluster: Cluster, object: KubernetesObject, change: Change, signal: AbortSignal): Promise<void> {
-  return applyFixed(cluster, object, undefined, { ...change, formerly: undefined }, signal);
-}
-
-async function applyFixed(
+async function applyFenced(
   cluster: Cluster,
   object: KubernetesObject,
   firstSeen: ObservedObject | undefined,

@@ -2,6 +2,7 @@ import { deploymentId } from "../domain/deployment.ts";
 import { compareObjects, type ObjectChange } from "../domain/difference.ts";
 import { PermanentError } from "../domain/errors.ts";
 import { ANNOTATIONS, type KubernetesObject, type Release } from "../domain/release.ts";
+import { isPruned } from "../domain/release-kinds.ts";
 import { formerlyOf, type Target } from "../domain/target.ts";
 import { formatToken, parseToken } from "../domain/token.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -77,7 +78,8 @@ function strangeToken(live: KubernetesObject | undefined, target: Target | undef
   if (live === undefined || formerly === undefined) return undefined;
   const token = parseToken(live.metadata.annotations?.[ANNOTATIONS.token] ?? "");
   if (token === undefined) return "It carries no token of Belay's.";
-  if (token.generation >= formerly.since && token.generation <= formerly.last) return undefined;
+  const since = isPruned(live) ? 0 : formerly.since;
+  if (token.generation >= since && token.generation <= formerly.last) return undefined;
   return `It carries the token ${formatToken(token)}, which is not of the target's last change.`;
 }
 

@@ -1,7 +1,9 @@
 import { type Ended, hasBegun, hasEnded } from "../domain/deployment.ts";
+import { actsOnPods } from "../domain/inert.ts";
 import { isLastPrune, type PruneMessage } from "../domain/owed.ts";
 import type { TargetPolicy } from "../domain/policy.ts";
 import { objectKey } from "../domain/release.ts";
+import { isPruned } from "../domain/release-kinds.ts";
 import type { Target } from "../domain/target.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { OpenCluster, OwnedObject } from "../ports/cluster.ts";
@@ -18,8 +20,6 @@ export interface PruneDependencies {
 }
 
 const VISIT_MS = 240_000;
-/** Scaled to zero, never deleted: a frozen worker could create a deleted one anew. */
-const NEVER_DELETED = new Set(["Deployment", "StatefulSet", "Service"]);
 
 /**
  * One look at what an ended deployment or its predecessors left behind: objects under the target's label that no
@@ -33,7 +33,7 @@ export function createPrune({ store, openCluster, readPolicy, clock, log }: Prun
     if (record === undefined || ended === undefined || !hasEnded(ended)) return;
     // After a rollback that failed the candidate may still run: a person decides what is of use.
     if (record.value.stable !== undefined && ended.phase !== "RollbackFailed")
-      await pruneAfter({ store, openCluster, readPolicy, clock, log }, record.value, ended);
+      await pruneAfter({ store, openCluster, readPolicy, clock, log }, record.value, ended, now);
     if (isLastPrune(ended.endedAt, now)) await store.markDone(message.target, message.generation, "prune");
   };
 }
@@ -42,19 +42,20 @@ async function pruneAfter(
   { store, openCluster, readPolicy, clock, log }: PruneDependencies,
   target: Target,
   ended: Ended,
+  now: number,
 ): Promise<void> {
   const signal = clock.timeout(VISIT_MS);
   // The list first: what a deployment under way creates after it is not in it.
   const { cluster } = await openCluster(await readPolicy(target.name, ended.policyId));
   const owned = await cluster.listOwned(target.name, signal);
   const kept = await keptObjects(store, target);
-  const left = owned.filter((object) => isLeftover(object, kept, ended.generation));
-  for (const object of left) await cluster.remove(object, signal);
-  if (left.length > 0)
-    log("info", "deployment.pruned", {
-      target: target.name,
-      removed: left.map(({ reference }) => `${reference.kind} ${reference.metadata.name}`),
-    });
+  const removed: string[] = [];
+  for (const object of owned.filter((one) => isLeftover(one, kept, ended.generation))) {
+    if (await holdsPlace(store, target, object, now)) continue;
+    await cluster.remove(object, signal);
+    removed.push(`${object.reference.kind} ${object.reference.metadata.name}`);
+  }
+  if (removed.length > 0) log("info", "deployment.pruned", { target: target.name, removed });
 }
 
 /** What the stable release and a deployment under way are made of. */
@@ -69,6 +70,18 @@ async function keptObjects(store: DeploymentStore, target: Target): Promise<Read
 }
 
 function isLeftover({ reference, token }: OwnedObject, kept: ReadonlySet<string>, generation: number): boolean {
-  if (kept.has(objectKey(reference)) || NEVER_DELETED.has(reference.kind)) return false;
+  if (kept.has(objectKey(reference)) || !isPruned(reference)) return false;
   return token !== undefined && token.generation <= generation;
+}
+
+/** An inert object stays until no frozen visit of the deployment that stamped it can live: gone, it could be created anew, and act. */
+async function holdsPlace(
+  store: DeploymentStore,
+  { name }: Target,
+  { reference, token }: OwnedObject,
+  now: number,
+): Promise<boolean> {
+  if (token === undefined || !actsOnPods(reference)) return false;
+  const by = (await store.readDeployment(name, token.generation))?.value;
+  return by !== undefined && !(hasEnded(by) && isLastPrune(by.endedAt, now));
 }

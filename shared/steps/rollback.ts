@@ -1,17 +1,12 @@
 import type { Running, Work } from "../domain/deployment.ts";
 import { PermanentError } from "../domain/errors.ts";
+import { inertLeftovers } from "../domain/inert.ts";
 import type { Outcome } from "../domain/outcome.ts";
-import {
-  atZero,
-  describeRelease,
-  isWorkload,
-  type KubernetesObject,
-  type Release,
-  zeroedWorkloads,
-} from "../domain/release.ts";
+import { atZero, describeRelease, isWorkload, type KubernetesObject, type Release } from "../domain/release.ts";
 import type { ClusterAccess, OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
-import { applyChange } from "./apply-release.ts";
+import { applyChange, withoutForeign } from "./apply-release.ts";
+import { splitServed } from "./served-kinds.ts";
 import type { ReadPolicy, StepHandler, Visiting } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 import { lookAtRelease, NOTHING_MEASURED } from "./verify-release.ts";
@@ -59,10 +54,12 @@ async function putBack(
   stable: Release,
   candidate: Release | undefined,
 ): Promise<Outcome> {
-  const zeroed = candidate === undefined ? [] : zeroedWorkloads(candidate, stable);
   const formerly = deployment.work.rollout?.formerly;
-  const { hashed, fixed } = stable;
-  await applyChange(cluster, { releaseId: stable.id, hashed, fixed: [...fixed, ...zeroed], token, formerly }, signal);
+  const left = candidate === undefined ? [] : inertLeftovers(candidate, stable);
+  const inert = await withoutForeign(cluster, { fixed: left, token, formerly }, signal);
+  const { hashed } = stable;
+  const { served: fixed } = await splitServed(cluster, stable.fixed, signal);
+  await applyChange(cluster, { releaseId: stable.id, hashed, fixed: [...fixed, ...inert], token, formerly }, signal);
   return {
     result: "running",
     resumeAfterSeconds: LOOK_SECONDS,
@@ -134,7 +131,8 @@ async function withoutStable(
 ): Promise<Outcome> {
   if (policy.firstFailure === "keep" || candidate === undefined)
     return { result: "succeeded", found: "nothing to go back to; the workload is left as it is, as the policy says" };
-  const fixed: KubernetesObject[] = candidate.fixed.map((object) => (isWorkload(object) ? atZero(object) : object));
+  const { served } = await splitServed(cluster, candidate.fixed, signal);
+  const fixed: KubernetesObject[] = served.map((object) => (isWorkload(object) ? atZero(object) : object));
   const formerly = deployment.work.rollout?.formerly;
   await applyChange(cluster, { releaseId: candidate.id, hashed: candidate.hashed, fixed, token, formerly }, signal);
   return { result: "succeeded", found: "nothing to go back to; the workload is scaled to zero, as the policy says" };

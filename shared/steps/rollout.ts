@@ -4,11 +4,12 @@ import type { Outcome } from "../domain/outcome.ts";
 import { failed, type Problem } from "../domain/problem.ts";
 import { describeRelease, type Release } from "../domain/release.ts";
 import { formerlyOf, type StableRelease } from "../domain/target.ts";
-import type { OpenCluster } from "../ports/cluster.ts";
+import type { Cluster, OpenCluster } from "../ports/cluster.ts";
 import type { DeploymentStore } from "../ports/deployment-store.ts";
 import type { ImageRegistry } from "../ports/image-registry.ts";
 import { applyChange, checkFences } from "./apply-release.ts";
 import { lockImage } from "./lock-image.ts";
+import { splitServed } from "./served-kinds.ts";
 import type { StepHandler, Visiting } from "./step.ts";
 import { readRelease } from "./stored-release.ts";
 import { lookAtRollout } from "./watch-rollout.ts";
@@ -56,7 +57,7 @@ async function begin(
     found:
       stable === undefined
         ? "nothing is there to go back to: the first release"
-        : "the way back is safe: stable image locked",
+        : `the way back is safe: stable image locked${await describeUnserved(dependencies, target.name, stable, cluster, signal)}`,
     work: {
       rollout: {
         begun: true,
@@ -88,8 +89,23 @@ async function findObstacle(
   );
 }
 
+/** What of the stable release could not be put back now, as the end of a sentence. */
+async function describeUnserved(
+  { store }: RolloutDependencies,
+  target: string,
+  { releaseId }: StableRelease,
+  cluster: Cluster,
+  signal: AbortSignal,
+): Promise<string> {
+  const { fixed } = await readRelease(store, target, releaseId);
+  const { unserved } = await splitServed(cluster, fixed, signal);
+  if (unserved.length === 0) return "";
+  const names = unserved.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(", ");
+  return `; without ${names}, whose kind the cluster does not know any more`;
+}
+
 async function apply(
-  cluster: Parameters<typeof applyChange>[0],
+  cluster: Cluster,
   { token, signal }: Visiting,
   release: Release,
   work: RolloutWork,
@@ -104,11 +120,7 @@ async function apply(
   };
 }
 
-async function watch(
-  cluster: Parameters<typeof lookAtRollout>[0],
-  { signal }: Visiting,
-  release: Release,
-): Promise<Outcome> {
+async function watch(cluster: Cluster, { signal }: Visiting, release: Release): Promise<Outcome> {
   const look = await lookAtRollout(cluster, release, signal);
   switch (look.kind) {
     case "done":

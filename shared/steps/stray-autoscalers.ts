@@ -1,12 +1,5 @@
-import {
-  detachedAutoscaler,
-  isAutoscaled,
-  isAutoscaler,
-  isWorkload,
-  type KubernetesObject,
-  LABELS,
-  objectKey,
-} from "../domain/release.ts";
+import { detached } from "../domain/inert.ts";
+import { isAutoscaled, isAutoscaler, isWorkload, type KubernetesObject, LABELS, objectKey } from "../domain/release.ts";
 import type { Cluster, ObservedObject } from "../ports/cluster.ts";
 
 /**
@@ -29,5 +22,6 @@ export async function strayAutoscalers(
   const owned = await cluster.listOwned(target, signal);
   return owned
     .filter(({ reference, token }) => isAutoscaler(reference) && token !== undefined && !own.has(objectKey(reference)))
-    .map(({ reference }) => detachedAutoscaler({ ...reference, metadata: { ...reference.metadata, labels } }));
+    .map(({ reference }) => detached({ ...reference, metadata: { ...reference.metadata, labels } }))
+    .filter((object) => object !== undefined);
 }

@@ -1,5 +1,6 @@
 import { deploymentId, type GateVerdict } from "../domain/deployment.ts";
 import { describeModel, type ModelVersion, sameModel } from "../domain/model.ts";
+import { movedBack } from "../domain/moved-back.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { failed, type Problem } from "../domain/problem.ts";
 import { describePointer } from "../domain/promotion.ts";
@@ -16,29 +17,37 @@ export type ValidateDependencies = KeptDependencies & { registry: ModelRegistry 
 
 /**
  * The version exists, is READY, is still what its pointer says, meets its gates, and can be tried. Where building it
- * would come to the release that was proven here before, that release goes out again: the fast path.
+ * would come to the release that was proven here before, that release goes out again: the fast path. What the policy
+ * does not go back to is refused before all that.
  */
 export function createValidate(dependencies: ValidateDependencies): StepHandler {
   const { registry } = dependencies;
   return async (visiting) => {
-    const { deployment, signal } = visiting;
+    const { deployment, target, policy, signal } = visiting;
     const { model } = deployment;
+    // Asked again: what it has waited for may have become stable since it was accepted.
+    const back = movedBack(policy, target, deployment.promotion, model);
+    if (back !== undefined) return reject(back);
     const version = await registry.readVersion(model.name, model.version, signal);
     if (version === undefined || !sameModel(version, model))
       return reject(failed("version-missing", `${describeModel(model)} is no longer in the registry.`));
-    if (version.status === "PENDING_REGISTRATION")
-      return {
-        result: "running",
-        resumeAfterSeconds: PENDING_LOOK_SECONDS,
-        found: "the version is still being registered",
-      };
-    if (version.status !== "READY")
-      return reject(failed("version-not-ready", `${describeModel(model)} is ${version.status}, not READY.`));
     return (
+      unready(version) ??
       (await pointerProblem(registry, visiting)) ??
       (await goBack(dependencies, visiting, version)) ??
       (await judge(registry, visiting, version))
     );
+  };
+}
+
+function unready(version: ModelVersion): Outcome | undefined {
+  if (version.status === "READY") return undefined;
+  if (version.status !== "PENDING_REGISTRATION")
+    return reject(failed("version-not-ready", `${describeModel(version)} is ${version.status}, not READY.`));
+  return {
+    result: "running",
+    resumeAfterSeconds: PENDING_LOOK_SECONDS,
+    found: "the version is still being registered",
   };
 }
 

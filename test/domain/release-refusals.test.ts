@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { inertLeftovers } from "../../shared/domain/inert.ts";
 import { InvalidManifestError } from "../../shared/domain/manifest.ts";
-import { atZero, isWorkload, type KubernetesObject, objectKey, zeroedWorkloads } from "../../shared/domain/release.ts";
+import { atZero, isWorkload, type KubernetesObject, objectKey } from "../../shared/domain/release.ts";
 import { renderRelease } from "../../shared/domain/render-release.ts";
 import { BASE, policyFor } from "../pipeline/manifests.ts";
 import { identity } from "./build.ts";
@@ -105,14 +106,14 @@ describe("base manifests are refused", () => {
   });
 });
 
-describe("workloads that a rollback leaves at zero", () => {
+describe("what a rollback leaves inert", () => {
   it("are those of the candidate that stable does not have", () => {
-    const zeroed = zeroedWorkloads(render(BASE, "churn-green"), render(BASE, "churn"));
-    expect(zeroed).toMatchObject([{ kind: "Deployment", metadata: { name: "churn-green" }, spec: { replicas: 0 } }]);
+    const inert = inertLeftovers(render(BASE, "churn-green"), render(BASE, "churn"));
+    expect(inert).toMatchObject([{ kind: "Deployment", metadata: { name: "churn-green" }, spec: { replicas: 0 } }]);
   });
 
   it("are none where stable has them all", () => {
-    expect(zeroedWorkloads(render(BASE), render(BASE))).toEqual([]);
+    expect(inertLeftovers(render(BASE), render(BASE))).toEqual([]);
   });
 
   it("keep everything but the number of their pods", () => {

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { createOpenCluster } from "../../shared/adapters/kubernetes/open-cluster.ts";
 import { FencedError } from "../../shared/domain/errors.ts";
-import { type KubernetesObject, type Release, zeroedWorkloads } from "../../shared/domain/release.ts";
+import { inertLeftovers } from "../../shared/domain/inert.ts";
+import type { KubernetesObject, Release } from "../../shared/domain/release.ts";
 import { renderRelease } from "../../shared/domain/render-release.ts";
 import type { Cluster } from "../../shared/ports/cluster.ts";
 import { applyChange } from "../../shared/steps/apply-release.ts";
@@ -125,7 +126,7 @@ async function rollOut(wanted: Release): Promise<void> {
 
 async function goBack(stable: Release, candidate: Release): Promise<void> {
   generation += 1;
-  await applyChange(watched(), change(stable, zeroedWorkloads(candidate, stable)), signal);
+  await applyChange(watched(), change(stable, inertLeftovers(candidate, stable)), signal);
 }
 
 /** What no release needs any more is removed. */

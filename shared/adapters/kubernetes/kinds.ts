@@ -1,12 +1,12 @@
 import { PermanentError } from "../../domain/errors.ts";
-import { RELEASE_KINDS, releaseKind } from "../../domain/release-kinds.ts";
+import { isPruned, RELEASE_KINDS, releaseKind } from "../../domain/release-kinds.ts";
 import type { ObjectReference } from "../../ports/cluster.ts";
 
 /** What Belay applies, and where it lies in the API. Belay's namespace role names the same. */
 export const KINDS = RELEASE_KINDS;
 
 /** Kinds whose leftovers are removed; the others have fixed names and stay. */
-export const PRUNED_KINDS = KINDS.filter(({ kind }) => kind !== "Service" && kind !== "Deployment");
+export const PRUNED_KINDS = KINDS.filter(isPruned);
 
 /** `/api/v1/namespaces/models/configmaps` */
 export function collectionPath(apiVersion: string, kind: string, namespace: string): string {

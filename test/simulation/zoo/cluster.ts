@@ -10,7 +10,7 @@ const STATUS = "shared/domain/rollout-status.ts";
 const VERIFICATION = "shared/domain/verification.ts";
 
 const PUT_BACK =
-  "  await applyChange(cluster, { releaseId: stable.id, hashed, fixed: [...fixed, ...zeroed], token, formerly }, signal);\n";
+  "  await applyChange(cluster, { releaseId: stable.id, hashed, fixed: [...fixed, ...inert], token, formerly }, signal);\n";
 
 /** The fence, rolling out, proving, going back, pruning. */
 export const CLUSTER: readonly Defect[] = [
@@ -156,7 +156,7 @@ export const CLUSTER: readonly Defect[] = [
     "rollback-of-workload-only",
     "I4",
     "Going back applies the workload alone; the Service and the configuration stay the candidate's.",
-    patch(ROLLBACK, "fixed: [...fixed, ...zeroed]", "fixed: [...fixed.filter(isWorkload), ...zeroed]"),
+    patch(ROLLBACK, "fixed: [...fixed, ...inert]", "fixed: [...fixed.filter(isWorkload), ...inert]"),
   ),
   defect(
     "unchanged-not-stamped",
@@ -188,7 +188,7 @@ export const CLUSTER: readonly Defect[] = [
     "candidates-workload-left",
     "rollback-stamps",
     "A workload that only the candidate has is left as it is.",
-    patch(ROLLBACK, "fixed: [...fixed, ...zeroed]", "fixed: zeroed.length > 0 ? fixed : [...fixed]"),
+    patch(ROLLBACK, "fixed: [...fixed, ...inert]", "fixed: inert.length > 0 ? fixed : [...fixed]"),
   ),
   defect(
     "retired-by-verify",
