@@ -250,6 +250,27 @@ describe("a deployment that waited", () => {
       expect.objectContaining({ queue: "validate", at: world.now(), body: { target, generation, sequence } }),
     );
   });
+
+  it.each([
+    { fate: "good", policy: "keep", end: "Rejected" },
+    { fate: "crash", policy: "keep", end: "Succeeded" },
+    { fate: "good", policy: "follow", end: "Succeeded" },
+  ] as const)(
+    "after a version that ends $fate, where the policy says $policy for older ones, ends $end",
+    async ({ fate, policy, end }) => {
+      const world = createWorld({ policy: { movedBack: policy }, fates: { "3": fate } });
+      await world.deploy("1");
+      await world.promote("3");
+      await world.run(undefined, () => world.target()?.changing === true);
+      await world.promote("2");
+      await world.run();
+      const waited = world.endings()[2];
+      expect(waited).toMatchObject({ model: { version: "2" }, phase: end, changed: end === "Succeeded" });
+      if (end === "Rejected") expect(waited).toMatchObject({ problem: { code: "moved-back", kind: "failed" } });
+      expect(world.target()?.stable?.model.version).toBe(end === "Rejected" ? "3" : "2");
+      expect(world.target()?.quarantine.map(({ model }) => model.version)).toEqual(fate === "crash" ? ["3"] : []);
+    },
+  );
 });
 
 describe("the stable image", () => {
