@@ -53,7 +53,7 @@ describe.each(Object.entries(STORIES))("%s", (_name, story) => {
       const world = await play(story, () => (count++ === index ? "die" : "go on"));
       expect({ point: `${index}: ${point}`, ...ending(world) }).toEqual({ point: `${index}: ${point}`, ...expected });
     }
-  }, 60_000);
+  }, 240_000);
 
   it("ends the same when every message is delivered twice", async () => {
     expect(ending(await play(story, undefined, { copies: 2 }))).toEqual(ending(await play(story)));
@@ -94,7 +94,7 @@ describe.each(Object.entries(STORIES))("%s", (_name, story) => {
       const world = await freezeAt(story, index);
       expect({ point: `${index}: ${point}`, ...ending(world) }).toEqual({ point: `${index}: ${point}`, ...expected });
     }
-  }, 60_000);
+  }, 240_000);
 });
 
 /** A worker freezes at one point of the story; others go on; it wakes when all has ended. */

@@ -11,7 +11,8 @@ export function formatLine(line: string, sinceStartMs: number, width: number): s
 
 const SHOWN: Readonly<Record<string, (event: BelayEvent) => string>> = {
   "webhook.accepted": ({ model, version }) => `signed delivery: ${model} version ${version}`,
-  "promotion.accepted": ({ version, phase }) => `version ${version} accepted: ${phase}`,
+  "promotion.accepted": ({ version, phase }) =>
+    phase === "Rejected" ? `version ${version} refused` : `version ${version} accepted: ${phase}`,
   "promotion.repeated": () => "the same wish again: nothing new",
   "step.visited": ({ result, found }) => `${result}: ${found}`,
   "step.rescheduled": ({ reason }) => `tried again later: ${reason}`,

@@ -8,7 +8,8 @@ export type Entry = Partial<Header> & { name: string; content?: string };
 /** A tar archive of these entries, as they stand. */
 export async function tarOf(entries: readonly Entry[]): Promise<Buffer> {
   const archive = pack();
-  for (const { content = "", ...header } of entries) archive.entry(header, content);
+  // Without a time of their own they are of now, and the same image would have another digest in the next second.
+  for (const { content = "", ...header } of entries) archive.entry({ mtime: new Date(0), ...header }, content);
   archive.finalize();
   return buffer(archive);
 }

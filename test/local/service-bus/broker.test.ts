@@ -342,9 +342,9 @@ describe("schedule and peek", () => {
   test("schedule, cancelSchedule, and a scheduled time on an ordinary send", async () => {
     const { sender, receiver, inspect } = open("schedules");
     const soon = (milliseconds: number) => new Date(Date.now() + milliseconds);
-    const [first] = await sender.scheduleMessages({ body: "scheduled", messageId: "s1" }, soon(300));
-    const [second = []] = [await sender.scheduleMessages([{ body: "never", messageId: "s2" }], soon(200))];
-    await sender.sendMessages({ body: "sent", messageId: "s3", scheduledEnqueueTimeUtc: soon(150) });
+    const [first] = await sender.scheduleMessages({ body: "scheduled", messageId: "s1" }, soon(2_500));
+    const [second = []] = [await sender.scheduleMessages([{ body: "never", messageId: "s2" }], soon(2_000))];
+    await sender.sendMessages({ body: "sent", messageId: "s3", scheduledEnqueueTimeUtc: soon(1_500) });
     expect(first?.toNumber()).toBe(1);
     expect(inspect()).toEqual({ ...EMPTY, scheduled: 3 });
     const [peeked] = await receiver.peekMessages(1);
