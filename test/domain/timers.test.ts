@@ -178,6 +178,15 @@ describe("what runs", () => {
     expect(compareRunning({ target: target(), release, objects, template: other })).toHaveLength(6);
     expect(compareRunning({ target: firstTarget(), release, objects: [], template: undefined })).toEqual([]);
   });
+
+  it("is told of where the model's container is gone, and not of one that others put beside it", () => {
+    const without = { ...good, images: { sidecar: "s" } };
+    expect(compareRunning({ target: target(), release, objects: [], template: without })).toEqual([
+      "churn runs no image in model, not the release's i.",
+    ]);
+    const beside = { ...good, images: { model: "i", sidecar: "s" } };
+    expect(compareRunning({ target: target(), release, objects: [], template: beside })).toEqual([]);
+  });
 });
 
 it("a command that finds nothing to do says so", () => {
