@@ -216,7 +216,9 @@ function checkTurned(
   const { kind, code, message } = after.cause ?? { kind: "failed", code: "nothing", message: "" };
   // Nobody was there when it should have been looked at: that is no time of the version's.
   const gap = scheduler.now() - before.resumeAt;
-  const unseen = code === "timed-out" && gap > GAP_MS && gap + before.extended < MAX_EXTENSION_MS;
+  const granted = gap > GAP_MS && gap + before.extended < MAX_EXTENSION_MS;
+  // Where the visit that nobody made was to be the last one, errors before it had used up the time.
+  const unseen = code === "timed-out" && granted && before.resumeAt < before.deadline;
   if ((kind === "failed" && code !== "stopped") || unseen)
     fail("I4", `${deploymentId(after)} is a good version and is turned back: ${code} ${message}`);
 }
